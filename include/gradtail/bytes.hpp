@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What counts as bytes: contiguous ranges of char, unsigned char or std::byte.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <ranges>
+#include <span>
+#include <type_traits>
+
+namespace gradtail {
+inline namespace v0 {
+
+/// A type that is a byte.
+template <class T>
+concept Byte = std::same_as < std::remove_cv_t<T>,
+char > || std::same_as<std::remove_cv_t<T>, unsigned char> ||
+    std::same_as<std::remove_cv_t<T>, std::byte>;
+
+/// Contiguous bytes: std::vector<char>, std::string, std::span<const std::byte>, char[64].
+template <class R>
+concept ByteRange = std::ranges::contiguous_range<R> && std::ranges::sized_range<R> &&
+    Byte<std::ranges::range_value_t<R>>;
+
+/// Contiguous bytes that stay when the expression ends: an lvalue, a span, a string_view.
+template <class R>
+concept BorrowedBytes = ByteRange<R> && std::ranges::borrowed_range<R>;
+
+namespace detail {
+
+/// The range as bytes to read. No copy.
+template <ByteRange R>
+[[nodiscard]] std::span<const std::byte> readable(const R& range) noexcept {
+  return std::as_bytes(std::span(std::ranges::data(range), std::ranges::size(range)));
+}
+
+/// The range as bytes to write. No copy.
+template <ByteRange R>
+[[nodiscard]] std::span<std::byte> writable(R& range) noexcept {
+  return std::as_writable_bytes(std::span(std::ranges::data(range), std::ranges::size(range)));
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace gradtail

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The metadata that a trailer carries: which autograd pass, which pair of send/recv functions.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <type_traits>
+
+#include "gradtail/export.hpp"
+
+namespace gradtail {
+inline namespace v0 {
+
+/// A device of a worker.
+struct Device {
+  std::int8_t type = 0;    ///< number as in c10::DeviceType (0 cpu, 1 cuda), 0..63
+  std::int8_t index = -1;  ///< 0..127, or -1 for none given
+
+  friend bool operator==(const Device&, const Device&) = default;
+};
+
+/// The sender's device and the receiver's device that stands for it.
+struct DevicePair {
+  Device source;  ///< the sender's
+  Device target;  ///< the receiver's
+
+  friend bool operator==(const DevicePair&, const DevicePair&) = default;
+};
+
+// Device maps are lent in place from the message's bytes, at any alignment.
+static_assert(sizeof(DevicePair) == 4 && alignof(DevicePair) == 1);
+static_assert(std::is_trivially_copyable_v<DevicePair>);
+
+/// One message's autograd metadata. Any combination of fields is legal; a field at its default is
+/// absent and takes no room on the wire. Comments give the values that may be sent and received;
+/// others are refused on both sides as invalid.
+struct AutogradMetadata {
+  /// The distributed autograd pass (ids: gradtail/id.hpp). 0..2^63-1, or -1 for absent.
+  std::int64_t context_id = -1;
+  /// The pair of send and recv functions in that pass. 0..2^63-1, or -1 for absent.
+  std::int64_t message_id = -1;
+  /// The worker that sent the message. The sender's claim: compare it with the transport's peer
+  /// before gradients are routed by it. 0..2^31-1, or -1 for absent.
+  std::int32_t from_worker_id = -1;
+  /// The RPC's own type number for the payload; 0 for absent.
+  std::uint32_t wrapped_message_type = 0;
+  /// Sender's devices to receiver's, at most 128, no source and no target twice; empty for absent.
+  /// Borrowed: what it points to outlives its use. Writers take any order and write the pairs
+  /// ascending by (type, index) of the source; readers give them in that order.
+  std::span<const DevicePair> device_map = {};
+  /// Backward messages: keep the graph for another pass.
+  bool retain_graph = false;
+  /// RRef backward messages: worker part of the RRef's id. 0..2^31-1, or -1 for absent.
+  std::int32_t rref_created_on = -1;
+  /// RRef backward messages: local part of the RRef's id. 0..2^63-1, or -1 for absent.
+  std::int64_t rref_local_id = -1;
+
+  /// Field by field; device maps pair by pair, in order.
+  friend bool operator==(const AutogradMetadata& a, const AutogradMetadata& b) noexcept {
+    return a.context_id == b.context_id && a.message_id == b.message_id &&
+           a.from_worker_id == b.from_worker_id &&
+           a.wrapped_message_type == b.wrapped_message_type &&
+           std::ranges::equal(a.device_map, b.device_map) && a.retain_graph == b.retain_graph &&
+           a.rref_created_on == b.rref_created_on && a.rref_local_id == b.rref_local_id;
+  }
+};
+
+static_assert(std::is_trivially_copyable_v<AutogradMetadata>);
+
+/// "cpu", "cuda:0" or, for other types, "device12:3"; no index for -1. Allocates the string.
+GRADTAIL_API std::string to_string(Device device);
+
+/// The fields that are set, for logs: "{context_id: 281474976710661 (worker 1, counter 5),
+/// device_map: [cuda:0 -> cuda:1]}". Takes any values, valid or not. Allocates the string.
+GRADTAIL_API std::string to_string(const AutogradMetadata& metadata);
+
+}  // namespace v0
+}  // namespace gradtail

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// A value or an Error, with the member names of std::expected.
+#pragma once
+
+#include <cassert>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "gradtail/error.hpp"
+
+namespace gradtail {
+inline namespace v0 {
+
+/// Either a T or an Error. Not an alias of std::expected, so it is one type under every -std.
+/// Asking for the one that is not there is a programmer's mistake: asserted, else undefined.
+/// No allocation of its own, no exceptions.
+template <class T>
+class [[nodiscard]] Result {
+ public:
+  using value_type = T;
+  using error_type = Error;
+
+  constexpr Result(const T& value) : value_(value) {}               // NOLINT
+  constexpr Result(T&& value) : value_(std::move(value)) {}         // NOLINT
+  constexpr Result(const Error& error) noexcept : error_(error) {}  // NOLINT
+  template <class... Args>
+  constexpr explicit Result(std::in_place_t tag, Args&&... args)
+      : value_(tag, std::forward<Args>(args)...) {}
+
+  [[nodiscard]] constexpr bool has_value() const noexcept { return value_.has_value(); }
+  constexpr explicit operator bool() const noexcept { return has_value(); }
+
+  constexpr T& value() & noexcept { return assert(has_value()), *value_; }
+  constexpr const T& value() const& noexcept { return assert(has_value()), *value_; }
+  constexpr T&& value() && noexcept { return assert(has_value()), std::move(*value_); }
+
+  constexpr T& operator*() & noexcept { return value(); }
+  constexpr const T& operator*() const& noexcept { return value(); }
+  constexpr T&& operator*() && noexcept { return std::move(*this).value(); }
+  constexpr T* operator->() noexcept { return &value(); }
+  constexpr const T* operator->() const noexcept { return &value(); }
+
+  /// The value, or `other` where there is none.
+  template <class U>
+  constexpr T value_or(U&& other) const& {
+    return has_value() ? *value_ : static_cast<T>(std::forward<U>(other));
+  }
+
+  [[nodiscard]] constexpr const Error& error() const noexcept {
+    return assert(!has_value()), error_;
+  }
+
+ private:
+  std::optional<T> value_;
+  Error error_{};
+};
+
+}  // namespace v0
+}  // namespace gradtail

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The caller's memory for a trailer that can't stay where it was received.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "gradtail/wire.hpp"
+
+namespace gradtail {
+inline namespace v0 {
+
+/// Memory for the bytes of one trailer: where `open` gathers one that straddles segments, and where
+/// `strip` keeps it. A plain object for the stack, 4 KiB, left uninitialised: no cost to make.
+/// Views point into it, so it must outlive them and stays where it is; each use overwrites the
+/// last.
+class TrailerScratch {
+ public:
+  TrailerScratch() noexcept
+      : memory_(&bytes_[0], sizeof bytes_) {}  // NOLINT: bytes_ are written before they are read
+  /// Takes `memory` instead, for limits above the default: as many bytes as the limit.
+  explicit TrailerScratch(std::span<std::byte> memory) noexcept : memory_(memory) {}  // NOLINT
+  TrailerScratch(const TrailerScratch&) = delete;
+  TrailerScratch& operator=(const TrailerScratch&) = delete;
+
+  /// The bytes that a trailer may take; readers refuse a larger one as over the limit.
+  [[nodiscard]] std::span<std::byte> memory() noexcept { return memory_; }
+
+ private:
+  std::byte bytes_[Limits{}.trailer_size];  // NOLINT: a std::array can't be spanned uninitialised
+  std::span<std::byte> memory_;
+};
+
+}  // namespace v0
+}  // namespace gradtail

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Taking the trailer off a container, in place.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+
+#include "gradtail/append.hpp"
+#include "gradtail/bytes.hpp"
+#include "gradtail/export.hpp"
+#include "gradtail/open.hpp"
+#include "gradtail/result.hpp"
+#include "gradtail/scratch.hpp"
+
+namespace gradtail {
+inline namespace v0 {
+
+namespace detail {
+
+/// Opens a message and moves what the view borrows into the scratch. Errors as `open`.
+[[nodiscard]] GRADTAIL_API Result<TrailerView> open_into(std::span<const std::byte> message,
+                                                         TrailerScratch& scratch,
+                                                         Limits limits) noexcept;
+
+}  // namespace detail
+
+/// Takes exactly one trailer off a message and shrinks its buffer to the payload, in place. The
+/// view returned borrows from the scratch alone: the buffer may be changed, moved or freed.
+/// Errors, with the buffer unchanged: as `open`; too_large also where the scratch is smaller than
+/// the trailer. Cost: that of `open` and a copy of the trailer, whatever the payload's size.
+/// No allocation; the buffer keeps its capacity.
+template <ByteContainer C>
+[[nodiscard]] Result<TrailerView> strip(C& buffer, TrailerScratch& scratch, Limits limits = {}) {
+  const Result<TrailerView> taken = detail::open_into(detail::readable(buffer), scratch, limits);
+  if (taken) buffer.resize(std::ranges::size(buffer) - taken->trailer().size());
+  return taken;
+}
+
+}  // namespace v0
+}  // namespace gradtail

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// A trailer as a value of its own, to be sent as one more segment behind the payload.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "gradtail/metadata.hpp"
+#include "gradtail/result.hpp"
+#include "gradtail/wire.hpp"
+#include "gradtail/write.hpp"
+
+namespace gradtail {
+inline namespace v0 {
+
+/// The bytes of one trailer, for gather writes (iovec, slices, frames): the payload stays where it
+/// is. Self-contained, 624 bytes, no allocation. It must outlive the send and stay where it is.
+class Trailer {
+ public:
+  /// The trailer of a payload of `payload_size` bytes (all segments before it together).
+  /// Errors: invalid (values: the field; AutogradMetadata lists the ranges). Offset: payload_size.
+  /// Cost: as write_trailer.
+  [[nodiscard]] static Result<Trailer> make(const AutogradMetadata& metadata,
+                                            std::uint64_t payload_size) noexcept {
+    Result<Trailer> made{Trailer()};
+    const Result<std::size_t> size = write_trailer(made->bytes_, metadata, payload_size);
+    if (size) {
+      made->size_ = *size;
+    } else {
+      made = size.error();
+    }
+    return made;
+  }
+
+  /// The bytes to send behind the payload. Valid while this Trailer is, where it is.
+  [[nodiscard]] std::span<const std::byte> bytes() const& noexcept {
+    return std::span(bytes_).first(size_);
+  }
+  std::span<const std::byte> bytes() const&& = delete;
+
+ private:
+  Trailer() noexcept {}  // NOLINT: bytes_ up to size_ are written by make, the rest is never read
+
+  std::array<std::byte, max_trailer_size> bytes_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace v0
+}  // namespace gradtail

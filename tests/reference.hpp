@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tests hold the library to: trailers made by FlatBufferBuilder, and metadata to put there.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "gradtail/metadata.hpp"
+
+namespace reference {
+
+using Bytes = std::vector<std::byte>;
+
+/// CRC-32C, a bit at a time.
+std::uint32_t crc32c(std::span<const std::byte> bytes);
+
+/// A trailer around any table, with a checksum that holds. The table's size is padded to 8.
+Bytes trailer_around(Bytes table, std::uint64_t payload_size);
+
+/// Recomputes the checksum of the trailer at the end of a message, as trailer_size has it.
+void mend_checksum(Bytes& message);
+
+/// The table that generated CreateAutogradMetadata builds.
+Bytes table_of(const gradtail::AutogradMetadata& metadata);
+
+/// The trailer around it.
+Bytes trailer_of(const gradtail::AutogradMetadata& metadata, std::uint64_t payload_size);
+
+/// `count` device pairs, ascending by source, each target once.
+std::vector<gradtail::DevicePair> pairs(std::size_t count);
+
+/// The fields whose bits are set, bit 0 for context_id, with values that differ in every byte.
+gradtail::AutogradMetadata fields_of(unsigned set, std::span<const gradtail::DevicePair> map);
+
+/// Bytes that are not zero and no trailer.
+Bytes payload_of(std::size_t size);
+
+/// Payload and trailer.
+Bytes message_of(std::size_t payload_size, const gradtail::AutogradMetadata& metadata);
+
+/// Two device pairs that stay.
+inline constexpr gradtail::DevicePair two_pairs[] = {{{0, -1}, {1, 0}}, {{1, 0}, {1, 1}}};
+
+/// The four forward fields.
+inline constexpr gradtail::AutogradMetadata forward{.context_id = (std::int64_t{1} << 48) + 5,
+                                                    .message_id = (std::int64_t{1} << 48) + 9,
+                                                    .from_worker_id = 1,
+                                                    .wrapped_message_type = 0x100};
+
+/// The same with a device map.
+inline constexpr gradtail::AutogradMetadata mapped{.context_id = forward.context_id,
+                                                   .message_id = forward.message_id,
+                                                   .from_worker_id = forward.from_worker_id,
+                                                   .wrapped_message_type = 0x100,
+                                                   .device_map = two_pairs};
+
+/// Every field.
+inline constexpr gradtail::AutogradMetadata full{.context_id = forward.context_id,
+                                                 .message_id = forward.message_id,
+                                                 .from_worker_id = 1,
+                                                 .wrapped_message_type = 0x100,
+                                                 .device_map = two_pairs,
+                                                 .retain_graph = true,
+                                                 .rref_created_on = 3,
+                                                 .rref_local_id = 77};
+
+}  // namespace reference

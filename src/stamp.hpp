@@ -78,6 +78,7 @@ struct Stamp {
   stamp.fixed_words = (stamp.layout.table + 4) / 8;
   for (std::size_t i = 0; i < stamp.fixed_words; ++i) {
     stamp.crc_after_fixed = PortableCrc::step(stamp.crc_after_fixed, stamp.constant[i]);
+    stamp.mask[i] = ~std::uint64_t{0};  // gaps too: a reader doesn't sum these words, it compares
   }
   return stamp;
 }

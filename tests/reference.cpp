@@ -77,8 +77,9 @@ std::vector<gradtail::DevicePair> pairs(std::size_t count) {
   std::vector<gradtail::DevicePair> map;
   for (std::size_t i = 0; i < count; ++i) {
     const auto n = static_cast<int>(i);
-    map.push_back({{static_cast<std::int8_t>(n / 3), static_cast<std::int8_t>(n % 3 - 1)},
-                   {static_cast<std::int8_t>(63 - n % 64), static_cast<std::int8_t>(127 - n / 64)}});
+    map.push_back(
+        {{static_cast<std::int8_t>(n / 3), static_cast<std::int8_t>(n % 3 - 1)},
+         {static_cast<std::int8_t>(63 - n % 64), static_cast<std::int8_t>(127 - n / 64)}});
   }
   return map;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests hold the library to: trailers made by FlatBufferBuilder, and metadata to put there.
+// What the tests hold the library to: trailers made by FlatBufferBuilder, and metadata to put
+// there.
 #pragma once
 
 #include <cstddef>

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Errors as text, and Result.
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+
+#include "gradtail/result.hpp"
+#include "printing.hpp"
+
+using gradtail::Check;
+using gradtail::Code;
+using gradtail::Error;
+using gradtail::Field;
+using gradtail::Result;
+
+namespace {
+
+std::string text(Code code, Check check, Field field = Field::none) {
+  return to_string(Error{code, check, field, 42});
+}
+
+}  // namespace
+
+TEST_CASE("every error is a whole sentence with code and offset") {
+  CHECK(text(Code::absent, Check::magic) ==
+        "absent at byte 42: no trailer: the message doesn't end with the magic 47 54 4C A7");
+  CHECK(text(Code::unsupported, Check::version) ==
+        "unsupported at byte 42: the trailer's version isn't 1: the peer is newer");
+  CHECK(text(Code::unsupported, Check::required_flags) ==
+        "unsupported at byte 42: a required flag is unknown: the peer is newer");
+  CHECK(text(Code::corrupt, Check::trailer_size) ==
+        "corrupt at byte 42: trailer_size must be a multiple of 8 from 32 to the message's size");
+  CHECK(text(Code::too_large, Check::limit) ==
+        "too large at byte 42: trailer_size is over the limit");
+  CHECK(text(Code::corrupt, Check::checksum) ==
+        "corrupt at byte 42: the checksum is wrong: a damaged trailer, or one behind a payload of "
+        "another length");
+  CHECK(text(Code::unsupported, Check::identifier) ==
+        "unsupported at byte 42: the table's identifier isn't AGMD: another kind of trailer");
+  CHECK(text(Code::invalid, Check::layout) ==
+        "invalid at byte 42: the table isn't a valid FlatBuffers table");
+  CHECK(text(Code::no_space, Check::room) ==
+        "no space at byte 42: the room is smaller than the trailer: see trailer_size()");
+}
+
+TEST_CASE("a values error names the field and its range") {
+  struct Row {
+    Field field;
+    const char* rule;
+  };
+  for (const auto& [field, rule] : {
+           Row{Field::none, "a value is out of range"},
+           Row{Field::context_id, "context_id must be 0..2^63-1, or -1 for absent"},
+           Row{Field::message_id, "message_id must be 0..2^63-1, or -1 for absent"},
+           Row{Field::from_worker_id, "from_worker_id must be 0..2^31-1, or -1 for absent"},
+           Row{Field::device_map_size, "device_map must have at most 128 pairs"},
+           Row{Field::device_map_type, "device_map: a device type must be 0..63"},
+           Row{Field::device_map_index, "device_map: a device index must be -1..127"},
+           Row{Field::device_map_source,
+               "device_map: sources must differ and, on the wire, ascend by type and index"},
+           Row{Field::device_map_target, "device_map: no two sources may have the same target"},
+           Row{Field::retain_graph, "retain_graph must be 0 or 1"},
+           Row{Field::rref_created_on, "rref_created_on must be 0..2^31-1, or -1 for absent"},
+           Row{Field::rref_local_id, "rref_local_id must be 0..2^63-1, or -1 for absent"},
+           Row{Field::id_worker, "the worker of an id must be 0..32767"},
+           Row{Field::id_counter,
+               "the counter of an id must be 0..281474976710654 (2^48-2), and there are no more"},
+       }) {
+    CHECK(text(Code::invalid, Check::values, field) == std::string("invalid at byte 42: ") + rule);
+  }
+}
+
+TEST_CASE("numbers that are none of the enumerators are still text") {
+  CHECK(to_string(static_cast<Code>(99)) == "unknown");
+  CHECK(text(static_cast<Code>(99), static_cast<Check>(99)) == "unknown at byte 42: unknown check");
+  CHECK(text(Code::invalid, Check::values, static_cast<Field>(99)) ==
+        "invalid at byte 42: a value is out of range");
+}
+
+TEST_CASE("a result has its value or its error") {
+  Result<int> value = 7;
+  CHECK(value);
+  CHECK(value.has_value());
+  CHECK(*value == 7);
+  CHECK(value.value() == 7);
+  CHECK(value.value_or(9) == 7);
+  *value = 8;
+  CHECK(std::as_const(value).value() == 8);
+  const Error why{Code::corrupt, Check::checksum, Field::none, 3};
+  value = why;
+  CHECK_FALSE(value);
+  CHECK(value.error() == why);
+  CHECK(value.value_or(9) == 9);
+}
+
+TEST_CASE("a result gives up a value that can only be moved") {
+  Result<std::unique_ptr<int>> made(std::make_unique<int>(5));
+  const std::unique_ptr<int> taken = *std::move(made);
+  CHECK(*taken == 5);
+  const Result<std::string> in_place(std::in_place, 3U, 'x');
+  CHECK(in_place->size() == 3);
+  CHECK(*in_place == "xxx");
+}

@@ -85,8 +85,8 @@ std::size_t position_of(const VerifiedTable& table, BadValue bad) noexcept {
 /// Checks 8 and 9, on an aligned copy on the stack: the caller's bytes may lie anywhere, and the
 /// generated accessors are undefined on misaligned memory.
 template <std::size_t capacity>
-[[gnu::noinline]] Result<TrailerView> read_copy(std::span<const std::byte> trailer,
-                                                std::size_t payload_size) noexcept {
+[[gnu::noinline]] Result<AutogradMetadata> read_copy(std::span<const std::byte> trailer,
+                                                     std::size_t payload_size) noexcept {
   const std::size_t size = trailer.size() - footer_size;
   alignas(8) std::array<std::byte, capacity> copy;  // NOLINT: its first `size` bytes are all used
   std::memcpy(copy.data(), trailer.data(), size);
@@ -101,16 +101,17 @@ template <std::size_t capacity>
   const AutogradMetadata metadata = metadata_of(table, trailer.data());
   const auto retain_graph =
       table.untyped->GetField<std::uint8_t>(fbs::AutogradMetadata::VT_RETAIN_GRAPH, 0);
-  if (const BadValue bad = first_bad_value(metadata, retain_graph); bad.field != Field::none) {
+  if (const BadValue bad = first_bad_value(metadata, metadata.device_map, retain_graph);
+      bad.field != Field::none) {
     return Error{Code::invalid, Check::values, bad.field, payload_size + position_of(table, bad)};
   }
-  return TrailerView(metadata, trailer);
+  return metadata;
 }
 
 }  // namespace
 
-Result<TrailerView> read_general(std::span<const std::byte> trailer,
-                                 std::size_t payload_size) noexcept {
+Result<AutogradMetadata> read_general(std::span<const std::byte> trailer,
+                                      std::size_t payload_size) noexcept {
   if (!checksum_holds(trailer, payload_size)) {
     return Error{Code::corrupt, Check::checksum, Field::none, payload_size + trailer.size() - 8};
   }

@@ -5,16 +5,17 @@
 #include <cstddef>
 #include <span>
 
-#include "gradtail/open.hpp"
+#include "gradtail/metadata.hpp"
 #include "gradtail/result.hpp"
 
 namespace gradtail {
 inline namespace v0 {
 namespace detail {
 
-/// Reads a located trailer: its size is a multiple of 8, from 32 to Limits::most.
-[[nodiscard]] Result<TrailerView> read_general(std::span<const std::byte> trailer,
-                                               std::size_t payload_size) noexcept;
+/// Reads a located trailer: its size is a multiple of 8, from 32 to Limits::most. The device map is
+/// lent from `trailer`.
+[[nodiscard]] Result<AutogradMetadata> read_general(std::span<const std::byte> trailer,
+                                                    std::size_t payload_size) noexcept;
 
 }  // namespace detail
 }  // namespace v0

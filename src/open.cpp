@@ -15,6 +15,7 @@
 #include "gradtail/strip.hpp"
 #include "known_layout.hpp"
 #include "little_endian.hpp"
+#include "reader.hpp"
 #include "stamp.hpp"
 
 namespace gradtail {
@@ -23,12 +24,21 @@ namespace detail {
 namespace {
 
 /// Checks 6 to 9: the fast way, and for all that it declines the general way.
-template <class Crc>
-[[gnu::always_inline]] inline Result<TrailerView> read_with(std::span<const std::byte> trailer,
-                                                            std::size_t payload_size) noexcept {
-  AutogradMetadata metadata;
-  if (read_known<Crc>(trailer, payload_size, metadata)) return TrailerView(metadata, trailer);
-  return read_general(trailer, payload_size);
+template <class View>
+void read_into(Result<View>& view, std::span<const std::byte> trailer,
+               std::size_t payload_size) noexcept {
+  AutogradMetadata& metadata = Reader::metadata(*view);
+  Reader::set_trailer(*view, trailer);
+  const bool known = has_crc_instruction()
+                         ? read_known<HardwareCrc>(trailer, payload_size, metadata)
+                         : read_known<PortableCrc>(trailer, payload_size, metadata);
+  if (known) return;
+  const Result<AutogradMetadata> general = read_general(trailer, payload_size);
+  if (general) {
+    metadata = *general;
+  } else {
+    view = general.error();
+  }
 }
 
 }  // namespace
@@ -60,24 +70,26 @@ Result<std::size_t> locate_trailer(std::span<const std::byte> tail, std::size_t 
 
 Result<TrailerView> read_trailer(std::span<const std::byte> trailer,
                                  std::size_t payload_size) noexcept {
-  return has_crc_instruction() ? read_with<HardwareCrc>(trailer, payload_size)
-                               : read_with<PortableCrc>(trailer, payload_size);
+  Result<TrailerView> view(std::in_place);
+  read_into(view, trailer, payload_size);
+  return view;
 }
 
 Result<TrailerView> open_into(std::span<const std::byte> message, TrailerScratch& scratch,
                               Limits limits) noexcept {
   const std::span<std::byte> memory = scratch.memory();
   limits.trailer_size = std::min(limits.trailer_size, memory.size());
-  const Result<MessageView> opened = open(message, limits);
+  Result<MessageView> opened = open(message, limits);
   if (!opened) return opened.error();
   const std::span<const std::byte> trailer = opened->trailer();
   std::ranges::copy(trailer, memory.begin());
-  AutogradMetadata metadata = opened->metadata();
+  AutogradMetadata& metadata = Reader::metadata(*opened);
   if (!metadata.device_map.empty()) {
     const auto at = std::as_bytes(metadata.device_map).data() - trailer.data();
     metadata.device_map = lend_pairs(memory.data() + at, metadata.device_map.size());
   }
-  return TrailerView(metadata, memory.first(trailer.size()));
+  Reader::set_trailer(*opened, memory.first(trailer.size()));
+  return *opened;
 }
 
 }  // namespace detail
@@ -85,11 +97,15 @@ Result<TrailerView> open_into(std::span<const std::byte> message, TrailerScratch
 Result<MessageView> open(std::span<const std::byte> message, Limits limits) noexcept {
   const std::span tail = message.last(std::min(message.size(), footer_size));
   const Result<std::size_t> size = detail::locate_trailer(tail, message.size(), limits);
-  if (!size) return size.error();
-  const std::size_t payload_size = message.size() - *size;
-  const Result<TrailerView> read = detail::read_trailer(message.last(*size), payload_size);
-  if (!read) return read.error();
-  return MessageView(*read, message.first(payload_size));
+  Result<MessageView> view(std::in_place);
+  if (size) {
+    const std::size_t payload_size = message.size() - *size;
+    detail::Reader::set_payload(*view, message.first(payload_size));
+    detail::read_into(view, message.last(*size), payload_size);
+  } else {
+    view = size.error();
+  }
+  return view;
 }
 
 }  // namespace v0

@@ -54,11 +54,12 @@ BadValue first_bad_pair(std::span<const DevicePair> map) noexcept {
   return {};
 }
 
-BadValue first_bad_value(const AutogradMetadata& m, std::uint8_t retain_graph) noexcept {
+BadValue first_bad_value(const AutogradMetadata& m, std::span<const DevicePair> map,
+                         std::uint8_t retain_graph) noexcept {
   if (m.context_id < -1) return {Field::context_id};
   if (m.message_id < -1) return {Field::message_id};
   if (m.from_worker_id < -1) return {Field::from_worker_id};
-  if (const BadValue bad = first_bad_pair(m.device_map); bad.field != Field::none) return bad;
+  if (const BadValue bad = first_bad_pair(map); bad.field != Field::none) return bad;
   if (retain_graph > 1) return {Field::retain_graph};
   if (m.rref_created_on < -1) return {Field::rref_created_on};
   if (m.rref_local_id < -1) return {Field::rref_local_id};

@@ -28,9 +28,10 @@ struct BadValue {
 };
 
 /// The first value that is out of range, in the order of field ids; Field::none if all are good.
-/// The device map must be in the order of the wire; `retain_graph` is the byte that stands for it,
-/// which may be more than a bool can hold.
+/// `map` is the device map in the order of the wire, `retain_graph` the byte that stands for the
+/// bool, which may be more than a bool can hold: they count, not those in `metadata`.
 [[nodiscard]] BadValue first_bad_value(const AutogradMetadata& metadata,
+                                       std::span<const DevicePair> map,
                                        std::uint8_t retain_graph) noexcept;
 
 /// The same for a device map alone.

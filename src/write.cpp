@@ -63,23 +63,22 @@ void write_pairs(WordWriter<Crc>& write, std::span<const DevicePair> pairs) noex
   if (left != 0) write(load<std::uint32_t>(from));
 }
 
-/// Writes the trailer and returns its size. The metadata is valid, its map in the wire's order.
+/// Writes the trailer. The metadata is valid and `map` is its map in the order of the wire.
 template <class Crc>
-[[gnu::always_inline]] inline std::size_t write_stamped(const Stamp& stamp,
-                                                        const AutogradMetadata& m,
-                                                        std::uint64_t payload_size,
-                                                        std::byte* out) noexcept {
-  const std::size_t size = stamped_size(stamp, m.device_map.size());
+[[gnu::always_inline]] inline void write_stamped(const Stamp& stamp, const AutogradMetadata& m,
+                                                 std::span<const DevicePair> map,
+                                                 std::uint64_t payload_size,
+                                                 std::byte* out) noexcept {
+  const std::size_t size = stamped_size(stamp, map.size());
   const Layout& layout = stamp.layout;
   Words words = image_of(stamp, m);
   std::size_t word_count = layout.size / 8;
-  std::span<const DevicePair> pairs = m.device_map;
   if (layout.map != 0) {
-    put(words, layout.map, pairs.size());
+    put(words, layout.map, map.size());
     word_count = layout.map / 8 + 1;
     if (layout.map % 8 == 0) {
-      put(words, layout.map + 4, load<std::uint32_t>(std::as_bytes(pairs).data()));
-      pairs = pairs.subspan(1);
+      put(words, layout.map + 4, load<std::uint32_t>(std::as_bytes(map).data()));
+      map = map.subspan(1);
     }
   }
   for_each_word([&](auto i) {
@@ -89,19 +88,17 @@ template <class Crc>
   for_each_word([&](auto i) {
     if (i >= stamp.fixed_words && i < word_count) write(words[i]);
   });
-  if (layout.map != 0) write_pairs(write, pairs);
+  if (layout.map != 0) write_pairs(write, map);
   write(size | std::uint64_t{format_version} << 32);
   const std::uint32_t checksum = ~Crc::step(write.crc, payload_size);
   store(write.to, checksum | std::uint64_t{magic} << 32);
-  return size;
 }
 
 template <class Crc>
-std::size_t write_with(const AutogradMetadata& m, std::uint64_t payload_size,
-                       std::byte* out) noexcept {
-  return with_stamp(present_fields(m), m.device_map.size(), [&](const Stamp& stamp) {
-    return write_stamped<Crc>(stamp, m, payload_size, out);
-  });
+void write_with(const AutogradMetadata& m, std::span<const DevicePair> map,
+                std::uint64_t payload_size, std::byte* out) noexcept {
+  with_stamp(present_fields(m), map.size(),
+             [&](const Stamp& stamp) { write_stamped<Crc>(stamp, m, map, payload_size, out); });
 }
 
 /// A copy of the map, of no more pairs than one may have, in the order of the wire.
@@ -118,12 +115,13 @@ std::span<const DevicePair> sorted_copy(std::span<const DevicePair> map,
 }  // namespace
 
 Prepared::Prepared(const AutogradMetadata& metadata, std::uint64_t payload_size) noexcept  // NOLINT
-    : metadata_(metadata), payload_size_(payload_size), size_(trailer_size(metadata)) {
-  const std::size_t pair_count = metadata.device_map.size();
-  if (pair_count == 0 && scalars_valid(metadata)) return;
-  if (pair_count <= max_device_pairs)
-    metadata_.device_map = sorted_copy(metadata.device_map, pairs_);
-  const BadValue bad = first_bad_value(metadata_, metadata.retain_graph ? 1 : 0);
+    : metadata_(metadata),
+      payload_size_(payload_size),
+      size_(trailer_size(metadata)),
+      map_(metadata.device_map) {
+  if (map_.empty() && scalars_valid(metadata)) return;
+  if (map_.size() <= max_device_pairs) map_ = sorted_copy(map_, pairs_);
+  const BadValue bad = first_bad_value(metadata, map_, metadata.retain_graph ? 1 : 0);
   if (bad.field != Field::none) {
     size_ = Error{Code::invalid, Check::values, bad.field, static_cast<std::size_t>(payload_size)};
   }
@@ -131,9 +129,9 @@ Prepared::Prepared(const AutogradMetadata& metadata, std::uint64_t payload_size)
 
 void Prepared::write(std::byte* out) const noexcept {
   if (has_crc_instruction()) {
-    write_with<HardwareCrc>(metadata_, payload_size_, out);
+    write_with<HardwareCrc>(metadata_, map_, payload_size_, out);
   } else {
-    write_with<PortableCrc>(metadata_, payload_size_, out);
+    write_with<PortableCrc>(metadata_, map_, payload_size_, out);
   }
 }
 

@@ -24,13 +24,16 @@
 namespace gradtail {
 inline namespace v0 {
 
+namespace detail {
+struct Reader;
+}  // namespace detail
+
 /// A trailer that has passed every check. Borrows: the device map and `trailer()` point into the
 /// memory where the trailer was read.
 class TrailerView {
  public:
-  /// `trailer` is where the metadata was read from. For the library's own readers.
-  TrailerView(const AutogradMetadata& metadata, std::span<const std::byte> trailer) noexcept
-      : metadata_(metadata), trailer_(trailer) {}
+  /// No trailer: no metadata, no bytes.
+  TrailerView() = default;
 
   /// What the sender said. Every value is in the range that AutogradMetadata gives.
   [[nodiscard]] const AutogradMetadata& metadata() const noexcept { return metadata_; }
@@ -40,6 +43,8 @@ class TrailerView {
   [[nodiscard]] std::span<const std::byte> trailer() const noexcept { return trailer_; }
 
  private:
+  friend struct detail::Reader;
+
   AutogradMetadata metadata_;
   std::span<const std::byte> trailer_;
 };
@@ -48,14 +53,12 @@ class TrailerView {
 /// `open`, which must outlive it and not change. Cheap to copy.
 class MessageView : public TrailerView {
  public:
-  /// For the library's own readers.
-  MessageView(const TrailerView& trailer, std::span<const std::byte> payload) noexcept
-      : TrailerView(trailer), payload_(payload) {}
-
   /// The bytes before the trailer, never read by gradtail. May end in a trailer of its own.
   [[nodiscard]] std::span<const std::byte> payload() const noexcept { return payload_; }
 
  private:
+  friend struct detail::Reader;
+
   std::span<const std::byte> payload_;
 };
 

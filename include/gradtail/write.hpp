@@ -41,11 +41,11 @@ template <BorrowedBytes R>
 
 namespace detail {
 
-/// Metadata that has been checked, with a device map of its own in the order of the wire, so that
-/// nothing which happens to the caller's map before the writing matters. On the stack: 600 bytes.
+/// Metadata that has been checked, with a copy of its device map in the order of the wire, so that
+/// nothing that happens to the caller's map before the writing matters. 600 bytes, for the stack.
 class Prepared {
  public:
-  /// Checks the values; errors as write_trailer.
+  /// Checks the values; errors as write_trailer. Refers to `metadata`, which must outlive it.
   GRADTAIL_API Prepared(const AutogradMetadata& metadata, std::uint64_t payload_size) noexcept;
   Prepared(const Prepared&) = delete;
   Prepared& operator=(const Prepared&) = delete;
@@ -57,9 +57,10 @@ class Prepared {
   GRADTAIL_API void write(std::byte* out) const noexcept;
 
  private:
-  AutogradMetadata metadata_;
+  const AutogradMetadata& metadata_;
   std::uint64_t payload_size_;
   Result<std::size_t> size_;
+  std::span<const DevicePair> map_;
   std::array<std::byte, max_device_pairs * sizeof(DevicePair)> pairs_;
 };
 

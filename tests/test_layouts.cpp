@@ -96,7 +96,7 @@ TEST_CASE("tables built in any order of fields are read") {
   for (unsigned set = 0; set < 256; ++set) {
     const AutogradMetadata metadata = reference::fields_of(set, reference::two_pairs);
     for (int round = 0; round < 8; ++round) {
-      std::ranges::rotate(order, order.begin() + 1 + round % 3);
+      std::rotate(order.begin(), order.begin() + 1 + round % 3, order.end());
       if (round % 2 != 0) std::ranges::reverse(order);
       for (const bool force_defaults : {false, true}) {
         check_reads(reference::trailer_around(build(metadata, order, force_defaults), 0), metadata);
@@ -170,9 +170,9 @@ TEST_CASE("invalid layouts are refused as such, at the table") {
                       poke(t, slot(l, id), l.at[id] - l.table + sizes[id] / 2, 2);
                     }});
   }
-  for (const auto& [name, change] : rows) {
-    CAPTURE(std::string(name));
-    aligned_and_misaligned(changed(change), [](auto bytes) {
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.name));
+    aligned_and_misaligned(changed(row.change), [](auto bytes) {
       const auto opened = gradtail::open(bytes);
       REQUIRE(!opened);
       CHECK(opened.error() == Error{Code::invalid, Check::layout, Field::none, 24});

@@ -120,7 +120,7 @@ TEST_CASE("device maps that can't be used are refused on both sides") {
     map[i] = pair;
     return map;
   };
-  for (const auto& [name, map, field, pair] : {
+  for (const Row& row : {
            Row{"source type 64", with(3, {{64, 0}, {9, 9}}), Field::device_map_type, 3},
            Row{"source type 127", with(3, {{127, 0}, {9, 9}}), Field::device_map_type, 3},
            Row{"source type -1", with(0, {{-1, 0}, {9, 9}}), Field::device_map_type, 0},
@@ -132,12 +132,11 @@ TEST_CASE("device maps that can't be used are refused on both sides") {
            Row{"the same source twice", with(1, {{0, -1}, {9, 9}}), Field::device_map_source, 1},
            Row{"the same target twice", with(3, {{9, 9}, {62, 127}}), Field::device_map_target, 3},
        }) {
-    CAPTURE(std::string(name));
-    const unsigned forms[] = {0x10, 0x1F, 0xFF};
-    for (const unsigned set : forms) {
-      const AutogradMetadata metadata = reference::fields_of(set, map);
-      check_refused_by_writer(metadata, field);
-      check_refused_by_reader(metadata, field, layout_of(set, 4).map + 4 + 4 * pair);
+    CAPTURE(std::string(row.name));
+    for (const unsigned set : {0x10U, 0x1FU, 0xFFU}) {
+      const AutogradMetadata metadata = reference::fields_of(set, row.map);
+      check_refused_by_writer(metadata, row.field);
+      check_refused_by_reader(metadata, row.field, layout_of(set, 4).map + 4 + 4 * row.pair);
     }
   }
 }

@@ -34,7 +34,7 @@ namespace detail {
 [[gnu::always_inline]] inline bool has_constants(const Stamp& stamp,
                                                  const std::byte* table) noexcept {
   std::uint64_t difference = 0;
-  for_each_word([&](auto i) {
+  for_each_word([&](auto i) __attribute__((always_inline)) {
     if (stamp.mask[i] == 0) return;
     difference |= (load<std::uint64_t>(table + 8 * i) & stamp.mask[i]) ^ stamp.constant[i];
   });
@@ -46,7 +46,7 @@ namespace detail {
                                                          std::size_t pair_count,
                                                          std::uint8_t& retain_graph) noexcept {
   const auto& at = stamp.layout.at;
-  const auto read = [&]<class T>(Slot::Id id, T& value) {
+  const auto read = [&]<class T>(Slot::Id id, T & value) __attribute__((always_inline)) {
     if (at[id] != 0) value = static_cast<T>(load<std::make_unsigned_t<T>>(table + at[id]));
   };
   AutogradMetadata m;

@@ -29,13 +29,15 @@ constexpr void put(Words& words, std::size_t at, std::uint64_t value) noexcept {
 }
 
 /// Calls `use` with each index of Words as a constant, so that positions known at compile time
-/// leave neither a loop nor an array behind.
+/// leave neither a loop nor an array behind. For that, `use` has to be inlined too, and says so.
+template <class Use, std::size_t... i>
+[[gnu::always_inline]] constexpr void for_each_word(Use use, std::index_sequence<i...>) noexcept {
+  (use(std::integral_constant<std::size_t, i>{}), ...);
+}
+
 template <class Use>
-[[gnu::always_inline]] constexpr void for_each_word(Use use) {
-  [&]<std::size_t... i>(std::index_sequence<i...>) {
-    (use(std::integral_constant<std::size_t, i>{}), ...);
-  }
-  (std::make_index_sequence<stamp_words>{});
+[[gnu::always_inline]] constexpr void for_each_word(Use use) noexcept {
+  for_each_word(use, std::make_index_sequence<stamp_words>{});
 }
 
 /// The image of one set of fields. With a map, of its smallest form of the same alignment: one pair
@@ -50,7 +52,8 @@ struct Stamp {
 };
 
 /// The stamp for these fields and a map of any `pair_count` pairs.
-[[nodiscard]] constexpr Stamp make_stamp(FieldSet set, std::size_t pair_count) noexcept {
+[[nodiscard, gnu::noinline]] constexpr Stamp make_stamp(FieldSet set,
+                                                        std::size_t pair_count) noexcept {
   Stamp stamp;
   if ((set & fields(Slot::device_map)) != 0) stamp.pair_count = 2 - pair_count % 2;
   stamp.layout = layout_of(set, stamp.pair_count);

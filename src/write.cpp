@@ -26,7 +26,7 @@ constexpr std::size_t stamped_size(const Stamp& stamp, std::size_t pair_count) n
 [[gnu::always_inline]] inline Words image_of(const Stamp& stamp,
                                              const AutogradMetadata& m) noexcept {
   Words words = stamp.constant;
-  const auto add = [&](Slot::Id id, std::uint64_t value) {
+  const auto add = [&](Slot::Id id, std::uint64_t value) __attribute__((always_inline)) {
     if (stamp.layout.at[id] != 0) put(words, stamp.layout.at[id], value);
   };
   add(Slot::context_id, static_cast<std::uint64_t>(m.context_id));
@@ -81,11 +81,11 @@ template <class Crc>
       map = map.subspan(1);
     }
   }
-  for_each_word([&](auto i) {
+  for_each_word([&](auto i) __attribute__((always_inline)) {
     if (i < stamp.fixed_words) store(out + 8 * i, words[i]);
   });
   WordWriter<Crc> write{out + 8 * stamp.fixed_words, stamp.crc_after_fixed};
-  for_each_word([&](auto i) {
+  for_each_word([&](auto i) __attribute__((always_inline)) {
     if (i >= stamp.fixed_words && i < word_count) write(words[i]);
   });
   if (layout.map != 0) write_pairs(write, map);
@@ -97,8 +97,10 @@ template <class Crc>
 template <class Crc>
 void write_with(const AutogradMetadata& m, std::span<const DevicePair> map,
                 std::uint64_t payload_size, std::byte* out) noexcept {
-  with_stamp(present_fields(m), map.size(),
-             [&](const Stamp& stamp) { write_stamped<Crc>(stamp, m, map, payload_size, out); });
+  with_stamp(
+      present_fields(m), map.size(), [&](const Stamp& stamp) __attribute__((always_inline)) {
+        write_stamped<Crc>(stamp, m, map, payload_size, out);
+      });
 }
 
 /// A copy of the map, of no more pairs than one may have, in the order of the wire.
@@ -140,8 +142,10 @@ void Prepared::write(std::byte* out) const noexcept {
 std::size_t trailer_size(const AutogradMetadata& metadata) noexcept {
   const std::size_t pair_count = metadata.device_map.size();
   return detail::with_stamp(
-      detail::present_fields(metadata), pair_count,
-      [&](const detail::Stamp& stamp) { return detail::stamped_size(stamp, pair_count); });
+      detail::present_fields(metadata),
+      pair_count, [&](const detail::Stamp& stamp) __attribute__((always_inline)) {
+        return detail::stamped_size(stamp, pair_count);
+      });
 }
 
 Result<std::size_t> write_trailer(std::span<std::byte> room, const AutogradMetadata& metadata,

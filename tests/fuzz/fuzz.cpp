@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the fuzz targets share.
+#include "fuzz.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "crc32c.hpp"
+#include "gradtail/wire.hpp"
+#include "little_endian.hpp"
+
+namespace fuzz {
+
+using gradtail::detail::load;
+using gradtail::detail::store;
+
+void require(bool promise, const char* text) {
+  if (promise) return;
+  std::fprintf(stderr, "broken promise: %s\n", text);
+  std::abort();
+}
+
+std::uint64_t Input::byte() {
+  if (rest_.empty()) return 0;
+  const auto first = std::to_integer<std::uint64_t>(rest_.front());
+  rest_ = rest_.subspan(1);
+  return first;
+}
+
+void mend_footer(Bytes& message) {
+  if (message.size() < gradtail::footer_size) return;
+  std::byte* footer = message.data() + message.size() - gradtail::footer_size;
+  store<std::uint32_t>(footer + 4, gradtail::format_version);
+  store<std::uint32_t>(footer + 12, 0xA74C5447);
+}
+
+void mend_checksum(Bytes& message) {
+  if (message.size() < gradtail::min_trailer_size) return;
+  const std::size_t size = load<std::uint32_t>(message.data() + message.size() - 16);
+  if (size > message.size() || size < gradtail::min_trailer_size || size % 8 != 0) return;
+  const std::size_t payload_size = message.size() - size;
+  using gradtail::detail::PortableCrc;
+  const std::uint32_t crc = gradtail::detail::crc_words<PortableCrc>(
+      gradtail::detail::crc_start, message.data() + payload_size, size - 8);
+  store(message.data() + message.size() - 8, ~PortableCrc::step(crc, payload_size));
+}
+
+Bytes message_of(Input& input) {
+  const auto mending = input.take<std::uint8_t>() % 4;
+  Bytes message(input.rest().begin(), input.rest().end());
+  if (mending >= 1) mend_footer(message);
+  if (mending >= 3 && message.size() >= gradtail::min_trailer_size) {
+    const std::size_t size = load<std::uint32_t>(message.data() + message.size() - 16);
+    if (size >= gradtail::min_trailer_size && size <= message.size()) {
+      store<std::uint32_t>(message.data() + message.size() - size + 4, 0x444D4741);
+    }
+  }
+  if (mending >= 2) mend_checksum(message);
+  return message;
+}
+
+Placed::Placed(std::span<const std::byte> bytes, std::size_t offset)
+    : memory_(new std::byte[offset + bytes.size()]) {
+  std::ranges::copy(bytes, memory_.get() + offset);
+  bytes_ = {memory_.get() + offset, bytes.size()};
+}
+
+void walk(const gradtail::AutogradMetadata& m) {
+  require(m.rref_local_id >= -1, "rref_local_id is in range");
+  require(m.rref_created_on >= -1, "rref_created_on is in range");
+  require(m.device_map.size() <= gradtail::max_device_pairs, "device_map is not too long");
+  for (std::size_t i = m.device_map.size(); i-- > 0;) {
+    for (const auto& [type, index] : {m.device_map[i].target, m.device_map[i].source}) {
+      require(type >= 0 && type <= 63 && index >= -1, "devices are in range");
+    }
+    for (std::size_t k = i; k-- > 0;) {
+      require(m.device_map[k].target != m.device_map[i].target, "targets differ");
+      require(m.device_map[k].source != m.device_map[i].source, "sources differ");
+    }
+  }
+  require(m.from_worker_id >= -1, "from_worker_id is in range");
+  require(m.message_id >= -1, "message_id is in range");
+  require(m.context_id >= -1, "context_id is in range");
+}
+
+}  // namespace fuzz

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nothing is allocated but by a container that append has to grow: every operator new is counted.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <memory_resource>
+#include <new>
+#include <random>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "gradtail/gradtail.hpp"
+#include "poke.hpp"
+#include "reference.hpp"
+
+using gradtail::AutogradMetadata;
+using gradtail::Check;
+using gradtail::DevicePair;
+using gradtail::Field;
+using gradtail::TrailerScratch;
+using reference::Bytes;
+
+namespace {
+
+/// What a piece of code gave and allocated.
+struct Effect {
+  bool result = true;
+  std::size_t allocations = 0;
+  std::size_t bytes = 0;
+
+  friend bool operator==(const Effect&, const Effect&) = default;
+  friend doctest::String toString(const Effect& e) {
+    return doctest::toString(e.result) + " with " + doctest::toString(e.allocations) +
+           " allocations of " + doctest::toString(e.bytes) + " bytes";
+  }
+};
+
+Effect current;
+
+constexpr std::align_val_t plain{alignof(std::max_align_t)};
+
+void* allocate(std::size_t size, std::align_val_t alignment) noexcept {
+  ++current.allocations;
+  current.bytes += size;
+  const auto unit = std::max(static_cast<std::size_t>(alignment), sizeof(void*));
+  return std::aligned_alloc(unit, (size + unit) / unit * unit);
+}
+
+void* allocate_or_throw(std::size_t size, std::align_val_t alignment = plain) {
+  void* memory = allocate(size, alignment);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+using Align = std::align_val_t;
+using Nothrow = std::nothrow_t;
+using Size = std::size_t;
+
+void* operator new(Size size) {
+  return allocate_or_throw(size);
+}
+void* operator new[](Size size) {
+  return allocate_or_throw(size);
+}
+void* operator new(Size size, Align align) {
+  return allocate_or_throw(size, align);
+}
+void* operator new[](Size size, Align align) {
+  return allocate_or_throw(size, align);
+}
+void* operator new(Size size, const Nothrow&) noexcept {
+  return allocate(size, plain);
+}
+void* operator new[](Size size, const Nothrow&) noexcept {
+  return allocate(size, plain);
+}
+void* operator new(Size size, Align align, const Nothrow&) noexcept {
+  return allocate(size, align);
+}
+void* operator new[](Size size, Align align, const Nothrow&) noexcept {
+  return allocate(size, align);
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, Size) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, Size) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, Align) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, Align) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, Size, Align) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, Size, Align) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, const Nothrow&) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, const Nothrow&) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, Align, const Nothrow&) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, Align, const Nothrow&) noexcept {
+  std::free(memory);
+}
+
+namespace {
+
+/// Runs `use`, which says whether all went as it should.
+template <class Use>
+Effect during(Use use) {
+  current = {};
+  current.result = use();
+  return current;
+}
+
+constexpr Effect no_allocation{};
+
+/// A custom allocator.
+template <class T>
+struct CustomAllocator {
+  using value_type = T;
+  CustomAllocator() = default;
+  template <class U>
+  CustomAllocator(const CustomAllocator<U>&) {}  // NOLINT: as allocators must
+  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T))); }
+  void deallocate(T* memory, std::size_t) noexcept { ::operator delete(memory); }
+  friend bool operator==(const CustomAllocator&, const CustomAllocator&) = default;
+};
+
+/// Reads a message in every way, and nothing else, so that all of it can be counted.
+class Readers {
+ public:
+  explicit Readers(const Bytes& message)
+      : whole_(message),
+        pieces_{std::span(message).first(message.size() / 3 * 2),
+                std::span(message).subspan(message.size() / 3 * 2)},
+        buffer_(message) {}
+
+  bool open() {
+    return gradtail::open(whole_) && gradtail::open(pieces_, scratch_) &&
+           gradtail::strip(buffer_, scratch_);
+  }
+  bool refuse(Check check, Field field = Field::none) {
+    const auto as_expected = [=](const auto& read) {
+      return !read && read.error().check == check && read.error().field == field;
+    };
+    return as_expected(gradtail::open(whole_)) && as_expected(gradtail::open(pieces_, scratch_)) &&
+           as_expected(gradtail::strip(buffer_, scratch_));
+  }
+
+ private:
+  const Bytes& whole_;
+  std::array<std::span<const std::byte>, 2> pieces_;
+  Bytes buffer_;
+  TrailerScratch scratch_;
+};
+
+}  // namespace
+
+TEST_CASE("every form of allocation is counted") {
+  volatile std::size_t size = 100;
+  const auto counts = [&](auto allocate_and_free) {
+    CHECK(during([&] { return allocate_and_free(), true; }) == Effect{true, 1, 100});
+  };
+  counts([&] { operator delete(operator new(size)); });
+  counts([&] { operator delete[](operator new[](size)); });
+  counts([&] { operator delete (operator new (size, Align{64}), Align{64}); });
+  counts([&] { operator delete[](operator new[](size, Align{64}), Align{64}); });
+  counts([&] { operator delete(operator new(size, std::nothrow)); });
+  counts([&] { operator delete[](operator new[](size, std::nothrow)); });
+  counts([&] { operator delete (operator new (size, Align{64}, std::nothrow), Align{64}); });
+  counts([&] { operator delete[](operator new[](size, Align{64}, std::nothrow), Align{64}); });
+  counts([&] { std::pmr::vector<char>{}.resize(size); });
+}
+
+TEST_CASE("writing and reading allocate nothing, for every set of fields and any device map") {
+  std::mt19937 random(3);
+  for (const std::size_t count : std::array<std::size_t, 3>{1, 8, 128}) {
+    std::vector<DevicePair> map = reference::pairs(count);
+    for (const bool sorted : {true, false}) {
+      if (!sorted) std::shuffle(map.begin(), map.end(), random);
+      for (unsigned set = 0; set < 256; ++set) {
+        const AutogradMetadata metadata = reference::fields_of(set, map);
+        std::array<std::byte, gradtail::max_trailer_size> room;
+        CHECK(during([&] {
+                return gradtail::trailer_size(metadata) != 0 &&
+                       gradtail::write_trailer(room, metadata, 33) &&
+                       gradtail::Trailer::make(metadata, 33);
+              }) == no_allocation);
+        if (!sorted) continue;
+        const Bytes message = reference::message_of(33, metadata);
+        Readers readers(message);
+        CHECK(during([&] { return readers.open(); }) == no_allocation);
+      }
+    }
+  }
+}
+
+TEST_CASE("every kind of refusal of a message allocates nothing") {
+  const auto changed = [](std::size_t from_end, std::uint64_t value, std::size_t size) {
+    Bytes message = reference::message_of(20, reference::full);
+    poke(message, message.size() - from_end, value, size);
+    if (from_end > 16) reference::mend_checksum(message);
+    return message;
+  };
+  const std::size_t table = gradtail::trailer_size(reference::full);
+  const std::pair<Check, Bytes> rows[] = {
+      {Check::magic, Bytes(15)},
+      {Check::magic, changed(1, 0, 1)},
+      {Check::version, changed(12, 2, 2)},
+      {Check::required_flags, changed(10, 1, 2)},
+      {Check::trailer_size, changed(16, 0xFFFFFFF8, 4)},
+      {Check::limit, reference::trailer_around(Bytes(4096), 0)},
+      {Check::checksum, changed(8, 0, 4)},
+      {Check::identifier, changed(table - 4, 0, 4)},
+      {Check::layout, changed(table, 0, 4)},
+  };
+  for (const auto& [check, message] : rows) {
+    Readers readers(message);
+    CHECK(during([&, check = check] { return readers.refuse(check); }) == no_allocation);
+  }
+}
+
+TEST_CASE("every kind of refusal of a value allocates nothing, reading, writing and appending") {
+  using Map = std::vector<DevicePair>;
+  const Map types = {{{64, 0}, {0, 0}}};
+  const Map indices = {{{0, -2}, {0, 0}}};
+  const Map sources = {{{0, 0}, {0, 0}}, {{0, 0}, {0, 1}}};
+  const Map targets = {{{0, 0}, {0, 0}}, {{0, 1}, {0, 0}}};
+  const Map many(129);
+  const std::pair<Field, AutogradMetadata> rows[] = {
+      {Field::context_id, {.context_id = -2}},
+      {Field::message_id, {.message_id = -2}},
+      {Field::from_worker_id, {.from_worker_id = -2}},
+      {Field::device_map_size, {.device_map = many}},
+      {Field::device_map_type, {.device_map = types}},
+      {Field::device_map_index, {.device_map = indices}},
+      {Field::device_map_source, {.device_map = sources}},
+      {Field::device_map_target, {.device_map = targets}},
+      {Field::rref_created_on, {.rref_created_on = -2}},
+      {Field::rref_local_id, {.rref_local_id = -2}},
+  };
+  for (const auto& row : rows) {
+    const auto& [field, metadata] = row;
+    const Bytes message = reference::message_of(9, metadata);
+    Readers readers(message);
+    CHECK(during([&] { return readers.refuse(Check::values, row.first); }) == no_allocation);
+    std::array<std::byte, 3> room;
+    Bytes buffer(9);
+    CHECK(during([&] {
+            return gradtail::write_trailer(room, row.second, 9).error().field == row.first &&
+                   gradtail::Trailer::make(row.second, 9).error().field == row.first &&
+                   gradtail::append(buffer, row.second).error().field == row.first;
+          }) == no_allocation);
+    CHECK(during([&] { return !gradtail::write_trailer(room, {}, 0); }) == no_allocation);
+  }
+  Bytes message = reference::message_of(9, {.retain_graph = true});
+  poke(message, message.size() - 17, 2, 1);
+  reference::mend_checksum(message);
+  Readers readers(message);
+  CHECK(during([&] { return readers.refuse(Check::values, Field::retain_graph); }) ==
+        no_allocation);
+}
+
+TEST_CASE("ids and their errors allocate nothing") {
+  gradtail::IdGenerator ids(7, gradtail::max_id_counter);
+  gradtail::IdGenerator wrong(-1);
+  CHECK(during([&] { return ids.next() && !ids.next() && !wrong.next(); }) == no_allocation);
+}
+
+TEST_CASE_TEMPLATE("append allocates once, to the exact size, and not where there is room", C,
+                   std::vector<char>, std::vector<unsigned char>, std::vector<std::byte>,
+                   std::string, std::pmr::vector<char>, std::pmr::string,
+                   std::vector<char, CustomAllocator<char>>,
+                   std::basic_string<char, std::char_traits<char>, CustomAllocator<char>>) {
+  constexpr std::size_t terminator = requires(C c) {
+    c.c_str();
+  }
+  ? 1 : 0;
+  const auto byte = static_cast<typename C::value_type>(7);
+  for (const std::size_t payload_size : std::array<std::size_t, 6>{0, 1, 15, 16, 100, 100000}) {
+    for (const AutogradMetadata& metadata : {AutogradMetadata{}, reference::full}) {
+      const std::size_t message_size = payload_size + gradtail::trailer_size(metadata);
+      C tight(payload_size, byte);
+      REQUIRE(tight.capacity() < message_size);
+      CHECK(during([&] { return gradtail::append(tight, metadata).has_value(); }) ==
+            Effect{true, 1, message_size + terminator});
+      CHECK(tight.capacity() == message_size);
+      C roomy(payload_size, byte);
+      roomy.reserve(payload_size + gradtail::max_trailer_size);
+      const auto* data = roomy.data();
+      TrailerScratch scratch;
+      CHECK(during([&] {
+              return gradtail::append(roomy, metadata) && gradtail::strip(roomy, scratch);
+            }) == no_allocation);
+      CHECK(roomy.data() == data);
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("append allocates from the container's own resource and from nowhere else", C,
+                   std::pmr::vector<char>, std::pmr::string) {
+  std::array<std::byte, 1000> memory;
+  std::pmr::monotonic_buffer_resource resource(memory.data(), memory.size(),
+                                               std::pmr::null_memory_resource());
+  C buffer(100, 'x', &resource);
+  CHECK(during([&] { return gradtail::append(buffer, reference::full).has_value(); }) ==
+        no_allocation);
+  CHECK(buffer.get_allocator().resource() == &resource);
+}

@@ -82,9 +82,7 @@ struct HardwareCrc {
 #else
 using HardwareCrc = PortableCrc;
 
-[[nodiscard]] constexpr bool has_crc_instruction() noexcept {
-  return false;
-}
+[[nodiscard]] constexpr bool has_crc_instruction() noexcept { return false; }
 #endif
 
 /// Continues a CRC over `size` bytes, a multiple of 8.

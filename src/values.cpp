@@ -12,21 +12,20 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-constexpr int device_types = 64;
-constexpr int device_indices = 129;  // -1..127
+constexpr std::size_t device_types = 64;
+constexpr std::size_t device_indices = 129;  // -1..127
 
 constexpr bool type_valid(Device device) noexcept {
-  return device.type >= 0 && device.type < device_types;
+  return device.type >= 0 && static_cast<std::size_t>(device.type) < device_types;
 }
 
-constexpr bool index_valid(Device device) noexcept {
-  return device.index >= -1;
-}
+constexpr bool index_valid(Device device) noexcept { return device.index >= -1; }
 
 /// The first pair whose target an earlier pair has, or the number of pairs. Devices are in range.
 std::size_t first_repeated_target(std::span<const DevicePair> map) noexcept {
   const auto bit = [](Device d) {
-    return static_cast<std::size_t>(d.type * device_indices + d.index + 1);
+    return static_cast<std::size_t>(d.type) * device_indices +
+           static_cast<std::size_t>(d.index + 1);
   };
   std::array<std::uint64_t, device_types * device_indices / 64> seen;  // NOLINT: see the first loop
   for (const DevicePair& pair : map) seen[bit(pair.target) / 64] = 0;

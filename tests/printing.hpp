@@ -14,9 +14,7 @@ inline doctest::String toString(const AutogradMetadata& metadata) {
   return to_string(metadata).c_str();
 }
 
-inline doctest::String toString(const Error& error) {
-  return to_string(error).c_str();
-}
+inline doctest::String toString(const Error& error) { return to_string(error).c_str(); }
 
 }  // namespace v0
 }  // namespace gradtail

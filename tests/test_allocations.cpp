@@ -58,69 +58,32 @@ void* allocate_or_throw(std::size_t size, std::align_val_t alignment = plain) {
 }  // namespace
 
 using Align = std::align_val_t;
-using Nothrow = std::nothrow_t;
+using Nothrow = const std::nothrow_t&;
 using Size = std::size_t;
 
-void* operator new(Size size) {
-  return allocate_or_throw(size);
-}
-void* operator new[](Size size) {
-  return allocate_or_throw(size);
-}
-void* operator new(Size size, Align align) {
-  return allocate_or_throw(size, align);
-}
-void* operator new[](Size size, Align align) {
-  return allocate_or_throw(size, align);
-}
-void* operator new(Size size, const Nothrow&) noexcept {
-  return allocate(size, plain);
-}
-void* operator new[](Size size, const Nothrow&) noexcept {
-  return allocate(size, plain);
-}
-void* operator new(Size size, Align align, const Nothrow&) noexcept {
-  return allocate(size, align);
-}
-void* operator new[](Size size, Align align, const Nothrow&) noexcept {
-  return allocate(size, align);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, Size) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, Size) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, Align) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, Align) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, Size, Align) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, Size, Align) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, const Nothrow&) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, const Nothrow&) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, Align, const Nothrow&) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, Align, const Nothrow&) noexcept {
-  std::free(memory);
-}
+// A row for each form.
+// clang-format off
+void* operator new(Size size) { return allocate_or_throw(size); }
+void* operator new[](Size size) { return allocate_or_throw(size); }
+void* operator new(Size size, Align to) { return allocate_or_throw(size, to); }
+void* operator new[](Size size, Align to) { return allocate_or_throw(size, to); }
+void* operator new(Size size, Nothrow) noexcept { return allocate(size, plain); }
+void* operator new[](Size size, Nothrow) noexcept { return allocate(size, plain); }
+void* operator new(Size size, Align to, Nothrow) noexcept { return allocate(size, to); }
+void* operator new[](Size size, Align to, Nothrow) noexcept { return allocate(size, to); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, Size) noexcept { std::free(memory); }
+void operator delete[](void* memory, Size) noexcept { std::free(memory); }
+void operator delete(void* memory, Align) noexcept { std::free(memory); }
+void operator delete[](void* memory, Align) noexcept { std::free(memory); }
+void operator delete(void* memory, Size, Align) noexcept { std::free(memory); }
+void operator delete[](void* memory, Size, Align) noexcept { std::free(memory); }
+void operator delete(void* memory, Nothrow) noexcept { std::free(memory); }
+void operator delete[](void* memory, Nothrow) noexcept { std::free(memory); }
+void operator delete(void* memory, Align, Nothrow) noexcept { std::free(memory); }
+void operator delete[](void* memory, Align, Nothrow) noexcept { std::free(memory); }
+// clang-format on
 
 namespace {
 
@@ -292,9 +255,7 @@ TEST_CASE_TEMPLATE("append allocates once, to the exact size, and not where ther
                    std::string, std::pmr::vector<char>, std::pmr::string,
                    std::vector<char, CustomAllocator<char>>,
                    std::basic_string<char, std::char_traits<char>, CustomAllocator<char>>) {
-  constexpr std::size_t terminator = requires(C c) {
-    c.c_str();
-  }
+  constexpr std::size_t terminator = requires(C c) { c.c_str(); }
   ? 1 : 0;
   const auto byte = static_cast<typename C::value_type>(7);
   for (const std::size_t payload_size : std::array<std::size_t, 6>{0, 1, 15, 16, 100, 100000}) {

@@ -117,7 +117,9 @@ TEST_CASE("invalid layouts are refused as such, at the table") {
     const char* name;
     std::function<void(Bytes&, const Layout&)> change;
   };
-  const auto slot = [](const Layout& layout, unsigned id) { return layout.vtable + 4 + 2 * id; };
+  const auto slot = [](const Layout& layout, unsigned id) {
+    return layout.vtable + 4 + 2 * std::size_t{id};
+  };
   const auto root = [](std::uint32_t to) {
     return [to](Bytes& t, const Layout&) { poke(t, 0, to, 4); };
   };
@@ -181,7 +183,7 @@ TEST_CASE("invalid layouts are refused as such, at the table") {
 }
 
 TEST_CASE("what the rules leave open is accepted") {
-  const auto slot = [](const Layout& l, unsigned id) { return l.vtable + 4 + 2 * id; };
+  const auto slot = [](const Layout& l, unsigned id) { return l.vtable + 4 + 2 * std::size_t{id}; };
   AutogradMetadata expected = reference::full;
   check_reads(changed([](Bytes& t, const Layout& l) { poke(t, l.vtable + 2, 0xFFFF, 2); }),
               expected);

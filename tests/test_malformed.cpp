@@ -25,9 +25,7 @@ bool opens(std::span<const std::byte> bytes) {
   return sum != 1 << 30;
 }
 
-void flip(Bytes& bytes, std::size_t bit) {
-  bytes[bit / 8] ^= static_cast<std::byte>(1 << bit % 8);
-}
+void flip(Bytes& bytes, std::size_t bit) { bytes[bit / 8] ^= static_cast<std::byte>(1 << bit % 8); }
 
 /// Flips that open() must refuse, made and undone in place.
 void check_flips_refused(const Golden& golden, std::size_t first_bit, std::size_t second_bit) {
@@ -40,9 +38,7 @@ void check_flips_refused(const Golden& golden, std::size_t first_bit, std::size_
   if (second_bit != first_bit) flip(bytes, second_bit);
 }
 
-std::size_t first_trailer_bit(const Golden& golden) {
-  return 8 * golden.payload_size;
-}
+std::size_t first_trailer_bit(const Golden& golden) { return 8 * golden.payload_size; }
 
 }  // namespace
 

@@ -57,7 +57,7 @@ TEST_CASE_TEMPLATE("the payload stays where it is and the view outlives the buff
 
 TEST_CASE("what strip refuses it leaves alone, and it refuses as open does") {
   const Bytes message = reference::message_of(11, reference::mapped);
-  for (std::size_t bit = 11 * 8; bit < message.size() * 8; ++bit) {
+  for (std::size_t bit = 88; bit < message.size() * 8; ++bit) {
     Bytes damaged = message;
     damaged[bit / 8] ^= static_cast<std::byte>(1 << bit % 8);
     const Bytes before = damaged;

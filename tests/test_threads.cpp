@@ -64,8 +64,8 @@ bool ascend_by_one(const std::vector<std::uint64_t>& counters, std::uint64_t fir
 
 TEST_CASE("every id is handed out once, and none is left out") {
   IdGenerator ids(3, 1000);
-  const auto counters = counters_of(ids, 50000);
-  CHECK(counters.size() == thread_count * 10000);
+  const auto counters = counters_of(ids, 200000);
+  CHECK(counters.size() == thread_count * 200000);
   CHECK(ascend_by_one(counters, 1000));
 }
 
@@ -88,7 +88,7 @@ TEST_CASE("one message is read by all threads, in one piece and in two, and each
         reference::fields_of(0xF0 | static_cast<unsigned>(i), reference::two_pairs);
     const Bytes message = reference::message_of(i, metadata);
     TrailerScratch scratch;
-    for (int n = 0; n < 20000; ++n) {
+    for (int n = 0; n < 60000; ++n) {
       const auto own = gradtail::open(message);
       const auto whole = gradtail::open(shared);
       const auto gathered = gradtail::open(pieces, scratch);
@@ -97,7 +97,7 @@ TEST_CASE("one message is read by all threads, in one piece and in two, and each
               gathered->metadata() == reference::mapped;
     }
   });
-  CHECK(good == thread_count * 20000);
+  CHECK(good == thread_count * 60000);
 }
 
 TEST_CASE("each thread appends to its own buffer and strips it, with a device map for all") {

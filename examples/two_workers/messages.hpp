@@ -38,7 +38,7 @@ struct PassId {
   std::int64_t context_id;
   std::int64_t message_id;
 
-  friend auto operator<=>(const PassId&, const PassId&) = default;
+  friend auto operator<=>(const PassId&, const PassId&) = default;  // NOLINT: it asks for nullptr
 };
 
 /// A message that has been opened, and the memory where it was received.

@@ -25,9 +25,7 @@ constexpr double required_difference = 1e-9;
   return text.data();
 }
 
-unsigned long long number(std::uint64_t value) {
-  return value;
-}
+unsigned long long number(std::uint64_t value) { return value; }
 
 void row(const char* name, const std::string& value, const std::string& remark) {
   say(format("  %-28s %12s   %s", name, value.c_str(), remark.c_str()));
@@ -47,9 +45,7 @@ void print_traffic(const Traffic& traffic) {
              number(traffic.rejected_by_peer)));
 }
 
-const char* verdict(bool holds) {
-  return holds ? "met" : "NOT MET";
-}
+const char* verdict(bool holds) { return holds ? "met" : "NOT MET"; }
 
 }  // namespace
 

@@ -36,13 +36,9 @@ sockaddr_in loopback(std::uint16_t port) {
 }
 
 // bind, connect and their kin take the address as the C way of a base class.
-sockaddr* base(sockaddr_in& address) {
-  return reinterpret_cast<sockaddr*>(&address);
-}
+sockaddr* base(sockaddr_in& address) { return reinterpret_cast<sockaddr*>(&address); }
 
-int make_socket() {
-  return checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
-}
+int make_socket() { return checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"); }
 
 // A message is sent whole, so waiting for more to send with it would only delay it.
 void send_at_once(int descriptor) {
@@ -50,13 +46,9 @@ void send_at_once(int descriptor) {
   checked(::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "setsockopt");
 }
 
-bool try_again(int error) {
-  return error == EINTR || error == EAGAIN || error == EWOULDBLOCK;
-}
+bool try_again(int error) { return error == EINTR || error == EAGAIN || error == EWOULDBLOCK; }
 
-bool peer_is_gone(int error) {
-  return error == ECONNRESET || error == EPIPE;
-}
+bool peer_is_gone(int error) { return error == ECONNRESET || error == EPIPE; }
 
 // Takes `count` bytes off the front of the pieces.
 std::span<iovec> consume(std::span<iovec> pieces, std::size_t count) {

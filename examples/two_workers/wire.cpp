@@ -53,9 +53,7 @@ gradtail::Trailer trailer_with_ids_of(const gradtail::MessageView& message,
 
 }  // namespace
 
-std::string worker_name(std::int32_t worker) {
-  return "worker " + std::to_string(worker);
-}
+std::string worker_name(std::int32_t worker) { return "worker " + std::to_string(worker); }
 
 Connection::Connection(Socket socket, std::int32_t self, std::int32_t peer, WireOptions options)
     : socket_(std::move(socket)), self_(self), peer_(peer), options_(std::move(options)) {}
@@ -91,7 +89,7 @@ void Connection::write(std::span<const Bytes> pieces) {
   std::size_t size = 0;
   for (const Bytes piece : pieces) size += piece.size();
   if (size > max_message_size) throw std::length_error("a message is too large to be sent");
-  Length length = std::bit_cast<Length>(static_cast<std::uint32_t>(size));
+  auto length = std::bit_cast<Length>(static_cast<std::uint32_t>(size));
 
   std::vector<iovec> vector{{length.data(), length.size()}};
   // iovec is for reading and writing; sendmsg only reads.
@@ -102,7 +100,7 @@ void Connection::write(std::span<const Bytes> pieces) {
     case Transfer::complete:
       return;
     case Transfer::peer_closed:
-      throw std::runtime_error(worker_name(peer_) + " closed the connection");
+      throw std::runtime_error(worker_name(peer_) + " is gone: it closed the connection");
     case Transfer::timed_out:
       throw std::runtime_error(worker_name(peer_) + " stopped reading");
   }
@@ -154,7 +152,8 @@ bool Connection::fill(std::span<std::byte> room, bool may_end) {
       break;
   }
   if (may_end && received == 0) return false;
-  throw std::runtime_error(worker_name(peer_) + " closed the connection in the middle of frame " +
+  throw std::runtime_error(worker_name(peer_) +
+                           " is gone: it closed the connection in the middle of frame " +
                            std::to_string(frames_received_));
 }
 

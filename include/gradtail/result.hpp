@@ -31,9 +31,11 @@ class [[nodiscard]] Result {
   [[nodiscard]] constexpr bool has_value() const noexcept { return value_.has_value(); }
   constexpr explicit operator bool() const noexcept { return has_value(); }
 
-  constexpr T& value() & noexcept { return assert(has_value()), *value_; }
-  constexpr const T& value() const& noexcept { return assert(has_value()), *value_; }
-  constexpr T&& value() && noexcept { return assert(has_value()), std::move(*value_); }
+  [[nodiscard]] constexpr T& value() & noexcept { return assert(has_value()), *value_; }
+  [[nodiscard]] constexpr const T& value() const& noexcept { return assert(has_value()), *value_; }
+  [[nodiscard]] constexpr T&& value() && noexcept {
+    return assert(has_value()), std::move(*value_);
+  }
 
   constexpr T& operator*() & noexcept { return value(); }
   constexpr const T& operator*() const& noexcept { return value(); }
@@ -43,7 +45,7 @@ class [[nodiscard]] Result {
 
   /// The value, or `other` where there is none.
   template <class U>
-  constexpr T value_or(U&& other) const& {
+  [[nodiscard]] constexpr T value_or(U&& other) const& {
     return has_value() ? *value_ : static_cast<T>(std::forward<U>(other));
   }
 

@@ -39,7 +39,7 @@ class Trailer {
   [[nodiscard]] std::span<const std::byte> bytes() const& noexcept {
     return std::span(bytes_).first(size_);
   }
-  std::span<const std::byte> bytes() const&& = delete;
+  [[nodiscard]] std::span<const std::byte> bytes() const&& = delete;
 
  private:
   Trailer() noexcept {}  // NOLINT: bytes_ up to size_ are written by make, the rest is never read

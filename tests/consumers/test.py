@@ -33,8 +33,9 @@ class Build:
         def introspect(what):
             return json.loads(run(["meson", "introspect", what, folder]))
         options = {option["name"]: option["value"] for option in introspect("--buildoptions")}
-        targets = {target["name"]: target for target in introspect("--targets")}
-        compiler = " ".join(targets["gradtail"]["target_sources"][0]["compiler"])
+        compilers = [group["compiler"] for target in introspect("--targets")
+                     if target["name"] == "gradtail" for group in target["target_sources"]]
+        compiler = " ".join(next(filter(None, compilers)))
         return Build(folder, options, compiler, introspect("--projectinfo")["version"])
 
     @property

@@ -30,7 +30,7 @@ class Input {
     for (std::size_t i = 0; i < sizeof(T); ++i) value = value << 8 | byte();
     return static_cast<T>(value);
   }
-  std::span<const std::byte> rest() const { return rest_; }
+  [[nodiscard]] std::span<const std::byte> rest() const { return rest_; }
 
  private:
   std::uint64_t byte();

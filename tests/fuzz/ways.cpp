@@ -19,7 +19,10 @@ fuzz::Bytes trailer_of(fuzz::Input& input, std::uint64_t payload_size) {
   constexpr unsigned sets[] = {0x0F, 0x1F, 0x1F, 0x03, 0x23, 0xC1, 0x01, 0xFF};
   const unsigned set = sets[input.take<std::uint8_t>() % 8];
   std::array<gradtail::DevicePair, 8> map{};
-  for (std::int8_t i = 0; i < 8; ++i) map[static_cast<std::size_t>(i)] = {{1, i}, {2, i}};
+  for (std::int8_t index = 0; auto& pair : map) {
+    pair = {{1, index}, {2, index}};
+    ++index;
+  }
   AutogradMetadata m;
   if ((set & 0x01) != 0) m.context_id = 1;
   if ((set & 0x02) != 0) m.message_id = 2;

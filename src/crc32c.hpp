@@ -85,6 +85,12 @@ using HardwareCrc = PortableCrc;
 [[nodiscard]] constexpr bool has_crc_instruction() noexcept { return false; }
 #endif
 
+/// Calls `use` with the better of the two that this machine has.
+template <class Use>
+[[gnu::always_inline]] inline auto with_crc(Use use) noexcept {
+  return has_crc_instruction() ? use(HardwareCrc{}) : use(PortableCrc{});
+}
+
 /// Continues a CRC over `size` bytes, a multiple of 8.
 template <class Crc>
 [[nodiscard]] inline std::uint32_t crc_words(std::uint32_t crc, const std::byte* bytes,

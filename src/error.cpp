@@ -23,7 +23,8 @@ std::string_view rule(Field field) noexcept {
     case Field::device_map_index:
       return "device_map: a device index must be -1..127";
     case Field::device_map_source:
-      return "device_map: sources must differ and, on the wire, ascend by type and index";
+      return "device_map: no source may be there twice, and on the wire they ascend by type and "
+             "index";
     case Field::device_map_target:
       return "device_map: no two sources may have the same target";
     case Field::retain_graph:
@@ -43,7 +44,8 @@ std::string_view rule(Field field) noexcept {
 std::string_view reason(const Error& error) noexcept {
   switch (error.check) {
     case Check::magic:
-      return "no trailer: the message doesn't end with the magic 47 54 4C A7";
+      return "no trailer: the message is shorter than 16 bytes or doesn't end with the magic 47 54 "
+             "4C A7";
     case Check::version:
       return "the trailer's version isn't 1: the peer is newer";
     case Check::required_flags:
@@ -51,7 +53,7 @@ std::string_view reason(const Error& error) noexcept {
     case Check::trailer_size:
       return "trailer_size must be a multiple of 8 from 32 to the message's size";
     case Check::limit:
-      return "trailer_size is over the limit";
+      return "trailer_size is over the limit, the caller's or the scratch's size";
     case Check::checksum:
       return "the checksum is wrong: a damaged trailer, or one behind a payload of another length";
     case Check::identifier:
@@ -77,18 +79,20 @@ std::string_view to_string(Code code) noexcept {
     case Code::corrupt:
       return "corrupt";
     case Code::too_large:
-      return "too large";
+      return "too_large";
     case Code::invalid:
       return "invalid";
     case Code::no_space:
-      return "no space";
+      return "no_space";
   }
   return "unknown";
 }
 
 std::string to_string(const Error& error) {
-  return std::string(to_string(error.code)) + " at byte " + std::to_string(error.offset) + ": " +
-         std::string(reason(error));
+  std::string text(to_string(error.code));
+  const bool of_id = error.field == Field::id_worker || error.field == Field::id_counter;
+  if (!of_id) text += " at byte " + std::to_string(error.offset);
+  return text.append(": ").append(reason(error));
 }
 
 }  // namespace v0

@@ -17,12 +17,10 @@ namespace {
 
 bool checksum_holds(std::span<const std::byte> trailer, std::uint64_t payload_size) noexcept {
   const std::size_t summed = trailer.size() - 8;
-  const std::uint32_t crc =
-      has_crc_instruction()
-          ? HardwareCrc::step(crc_words<HardwareCrc>(crc_start, trailer.data(), summed),
-                              payload_size)
-          : PortableCrc::step(crc_words<PortableCrc>(crc_start, trailer.data(), summed),
-                              payload_size);
+  const std::uint32_t crc = with_crc([&](auto way) {
+    using Crc = decltype(way);
+    return Crc::step(crc_words<Crc>(crc_start, trailer.data(), summed), payload_size);
+  });
   return ~crc == load<std::uint32_t>(trailer.data() + summed);
 }
 
@@ -94,7 +92,7 @@ template <std::size_t capacity>
   options.max_depth = 2;
   options.max_tables = 1;
   flatbuffers::Verifier verifier(reinterpret_cast<const std::uint8_t*>(copy.data()), size, options);
-  if (!verifier.VerifyBuffer<fbs::AutogradMetadata>(fbs::AutogradMetadataIdentifier())) {
+  if (!verifier.VerifyBuffer<fbs::AutogradMetadata>(nullptr)) {
     return Error{Code::invalid, Check::layout, Field::none, payload_size};
   }
   const VerifiedTable table(copy.data());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Little-endian scalars at any alignment: the only way that this library touches untrusted bytes.
+// Little-endian scalars at any alignment.
 #pragma once
 
 #include <bit>

@@ -2,9 +2,9 @@
 // The one parser, behind every way to read.
 //
 // The contract: any bytes, of any length, at any alignment, give a view or an error. Nothing is
-// read outside of the message, and nothing of the payload. A number from the message is compared by
-// subtraction from a known size before it is used, never added to anything. Work is bounded by the
-// limit. Once a view is returned, its accessors can't fail. The bytes must not change meanwhile.
+// read outside of the message, and nothing of the payload. A number from the message is compared
+// with what is known before anything is found with it. Work is bounded by the limit. Once a view is
+// returned, its accessors can't fail. The bytes must not change meanwhile.
 #include "gradtail/open.hpp"
 
 #include <algorithm>
@@ -29,10 +29,10 @@ void read_into(Result<View>& view, std::span<const std::byte> trailer,
                std::size_t payload_size) noexcept {
   AutogradMetadata& metadata = Reader::metadata(*view);
   Reader::set_trailer(*view, trailer);
-  const bool known = has_crc_instruction()
-                         ? read_known<HardwareCrc>(trailer, payload_size, metadata)
-                         : read_known<PortableCrc>(trailer, payload_size, metadata);
-  if (known) return;
+  const auto known = [&](auto crc) {
+    return read_known<decltype(crc)>(trailer, payload_size, metadata);
+  };
+  if (with_crc(known)) return;
   const Result<AutogradMetadata> general = read_general(trailer, payload_size);
   if (general) {
     metadata = *general;
@@ -79,7 +79,7 @@ Result<TrailerView> open_into(std::span<const std::byte> message, TrailerScratch
                               Limits limits) noexcept {
   const std::span<std::byte> memory = scratch.memory();
   limits.trailer_size = std::min(limits.trailer_size, memory.size());
-  Result<MessageView> opened = open(message, limits);
+  Result<MessageView> opened = open_bytes(message, limits);
   if (!opened) return opened.error();
   const std::span<const std::byte> trailer = opened->trailer();
   std::ranges::copy(trailer, memory.begin());
@@ -92,21 +92,20 @@ Result<TrailerView> open_into(std::span<const std::byte> message, TrailerScratch
   return *opened;
 }
 
-}  // namespace detail
-
-Result<MessageView> open(std::span<const std::byte> message, Limits limits) noexcept {
+Result<MessageView> open_bytes(std::span<const std::byte> message, Limits limits) noexcept {
   const std::span tail = message.last(std::min(message.size(), footer_size));
-  const Result<std::size_t> size = detail::locate_trailer(tail, message.size(), limits);
+  const Result<std::size_t> size = locate_trailer(tail, message.size(), limits);
   Result<MessageView> view(std::in_place);
   if (size) {
     const std::size_t payload_size = message.size() - *size;
-    detail::Reader::set_payload(*view, message.first(payload_size));
-    detail::read_into(view, message.last(*size), payload_size);
+    Reader::set_payload(*view, message.first(payload_size));
+    read_into(view, message.last(*size), payload_size);
   } else {
     view = size.error();
   }
   return view;
 }
 
+}  // namespace detail
 }  // namespace v0
 }  // namespace gradtail

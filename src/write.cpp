@@ -130,11 +130,7 @@ Prepared::Prepared(const AutogradMetadata& metadata, std::uint64_t payload_size)
 }
 
 void Prepared::write(std::byte* out) const noexcept {
-  if (has_crc_instruction()) {
-    write_with<HardwareCrc>(metadata_, map_, payload_size_, out);
-  } else {
-    write_with<PortableCrc>(metadata_, map_, payload_size_, out);
-  }
+  with_crc([&](auto crc) { write_with<decltype(crc)>(metadata_, map_, payload_size_, out); });
 }
 
 }  // namespace detail

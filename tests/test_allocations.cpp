@@ -255,8 +255,8 @@ TEST_CASE_TEMPLATE("append allocates once, to the exact size, and not where ther
                    std::string, std::pmr::vector<char>, std::pmr::string,
                    std::vector<char, CustomAllocator<char>>,
                    std::basic_string<char, std::char_traits<char>, CustomAllocator<char>>) {
-  constexpr std::size_t terminator = requires(C c) { c.c_str(); }
-  ? 1 : 0;
+  constexpr bool is_string = requires(C c) { c.c_str(); };
+  constexpr std::size_t terminator = is_string ? 1 : 0;
   const auto byte = static_cast<typename C::value_type>(7);
   for (const std::size_t payload_size : std::array<std::size_t, 6>{0, 1, 15, 16, 100, 100000}) {
     for (const AutogradMetadata& metadata : {AutogradMetadata{}, reference::full}) {

@@ -50,6 +50,34 @@ concept GivesBytes = requires(T&& trailer) {
   std::forward<T>(trailer).bytes();
 };
 
+template <class T>
+concept Points = requires(T&& result) {
+  std::forward<T>(result).operator->();
+};
+
+template <class R>
+concept PointsInto = requires(R&& result) {
+  std::forward<R>(result).operator->();
+};
+
+template <class Owner>
+concept OpensBraced = requires(Owner&& owner) {
+  gradtail::open({std::forward<Owner>(owner)});
+};
+
+/// Converts to a span of bytes that it owns.
+struct Convertible {
+  operator std::span<const std::byte>() const;  // NOLINT
+};
+
+/// Trivially copyable, and yet it holds its bytes.
+struct Block {
+  char bytes[64];
+  std::size_t used;
+  const void* data() const { return bytes; }
+  std::size_t size() const { return used; }
+};
+
 /// As asio::const_buffer: no range, but data() and size().
 struct ConstBuffer {
   const void* data() const;
@@ -61,6 +89,19 @@ struct OwningBuffer {
   const void* data() const { return bytes.data(); }
   std::size_t size() const { return bytes.size(); }
   std::string bytes;
+};
+
+/// As OwningBuffer, without an allocation.
+struct InlineBuffer {
+  const void* data() const { return bytes; }
+  std::size_t size() const { return sizeof bytes; }
+  char bytes[64];
+};
+
+/// Owns its bytes and is no range, but converts to one.
+struct ConvertingOwner {
+  operator std::span<const std::byte>() const { return bytes; }  // NOLINT: what is tested
+  std::vector<std::byte> bytes;
 };
 
 /// A forward range whose elements are made anew each time they are looked at.
@@ -100,6 +141,7 @@ TEST_CASE("bytes that stay are opened, an owner that goes doesn't compile") {
   static_assert(!Opens<std::pmr::string>);
   static_assert(!Opens<std::array<std::byte, 64>>);
   static_assert(!Opens<char[64]>);
+  static_assert(!Opens<ConvertingOwner>);
   static_assert(!Opens<std::vector<int>&>);
   static_assert(!Opens<std::vector<char8_t>&>);
 }
@@ -109,6 +151,7 @@ TEST_CASE("segments that stay are opened, an owner of segments that goes doesn't
   static_assert(Opens<const Spans&, TrailerScratch&, Limits>);
   static_assert(Opens<std::span<iovec>, TrailerScratch&>);
   static_assert(Opens<iovec(&)[2], TrailerScratch&>);
+  static_assert(Opens<PayloadSegments<Spans::const_iterator>, TrailerScratch&>);
   static_assert(!Opens<Spans, TrailerScratch&>);
   static_assert(!Opens<const Spans, TrailerScratch&>);
   static_assert(!Opens<std::list<std::string>, TrailerScratch&, Limits>);
@@ -134,6 +177,7 @@ TEST_CASE("segments are bytes, data() and size(), or an iovec; no owning tempora
   static_assert(!SegmentRange<Generated<std::vector<std::byte>>>);
   static_assert(!SegmentRange<Generated<std::array<std::byte, 8>>>);
   static_assert(!SegmentRange<Generated<OwningBuffer>>);
+  static_assert(!SegmentRange<Generated<InlineBuffer>>);
   static_assert(!SegmentRange<std::vector<int>>);
   static_assert(!SegmentRange<std::vector<char>>);
   static_assert(!SegmentRange<std::vector<std::vector<int>>>);
@@ -170,10 +214,21 @@ TEST_CASE("trailers are written to memory that stays, and lend their bytes only 
   static_assert(Writes<std::byte(&)[64]>);
   static_assert(!Writes<std::vector<std::byte>>);
   static_assert(!Writes<std::vector<int>&>);
+  static_assert(!Writes<const std::vector<char>&>);
+  static_assert(!Writes<std::string_view>);
   static_assert(GivesBytes<Trailer&>);
   static_assert(GivesBytes<const Trailer&>);
   static_assert(!GivesBytes<Trailer>);
   static_assert(!GivesBytes<const Trailer>);
+  static_assert(PointsInto<Result<Trailer>&> && PointsInto<const Result<Trailer>&>);
+  static_assert(!PointsInto<Result<Trailer>> && !PointsInto<const Result<Trailer>>);
+  static_assert(!OpensBraced<std::vector<std::byte>> && !Opens<Convertible>);
+  static_assert(!Opens<std::span<volatile char>>);
+  static_assert(!Writes<const std::vector<char>&> && Writes<std::vector<char>&>);
+  static_assert(!Segment<Block> && Segment<Block&>);
+  static_assert(Points<Result<Trailer>&> && Points<const Result<Trailer>&>);
+  static_assert(!Points<Result<Trailer>>);  // Trailer::make(...)->bytes() would dangle
+  static_assert(!Points<const Result<Trailer>>);
 }
 
 TEST_CASE("views are cheap to copy, the scratch stays where it is") {

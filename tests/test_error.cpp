@@ -24,7 +24,8 @@ std::string text(Code code, Check check, Field field = Field::none) {
 
 TEST_CASE("every error is a whole sentence with code and offset") {
   CHECK(text(Code::absent, Check::magic) ==
-        "absent at byte 42: no trailer: the message doesn't end with the magic 47 54 4C A7");
+        "absent at byte 42: no trailer: the message is shorter than 16 bytes or doesn't end with "
+        "the magic 47 54 4C A7");
   CHECK(text(Code::unsupported, Check::version) ==
         "unsupported at byte 42: the trailer's version isn't 1: the peer is newer");
   CHECK(text(Code::unsupported, Check::required_flags) ==
@@ -32,7 +33,7 @@ TEST_CASE("every error is a whole sentence with code and offset") {
   CHECK(text(Code::corrupt, Check::trailer_size) ==
         "corrupt at byte 42: trailer_size must be a multiple of 8 from 32 to the message's size");
   CHECK(text(Code::too_large, Check::limit) ==
-        "too large at byte 42: trailer_size is over the limit");
+        "too_large at byte 42: trailer_size is over the limit, the caller's or the scratch's size");
   CHECK(text(Code::corrupt, Check::checksum) ==
         "corrupt at byte 42: the checksum is wrong: a damaged trailer, or one behind a payload of "
         "another length");
@@ -41,7 +42,7 @@ TEST_CASE("every error is a whole sentence with code and offset") {
   CHECK(text(Code::invalid, Check::layout) ==
         "invalid at byte 42: the table isn't a valid FlatBuffers table");
   CHECK(text(Code::no_space, Check::room) ==
-        "no space at byte 42: the room is smaller than the trailer: see trailer_size()");
+        "no_space at byte 42: the room is smaller than the trailer: see trailer_size()");
 }
 
 TEST_CASE("a values error names the field and its range") {
@@ -58,7 +59,8 @@ TEST_CASE("a values error names the field and its range") {
            Row{Field::device_map_type, "device_map: a device type must be 0..63"},
            Row{Field::device_map_index, "device_map: a device index must be -1..127"},
            Row{Field::device_map_source,
-               "device_map: sources must differ and, on the wire, ascend by type and index"},
+               "device_map: no source may be there twice, and on the wire they ascend by type and "
+               "index"},
            Row{Field::device_map_target, "device_map: no two sources may have the same target"},
            Row{Field::retain_graph, "retain_graph must be 0 or 1"},
            Row{Field::rref_created_on, "rref_created_on must be 0..2^31-1, or -1 for absent"},
@@ -67,7 +69,9 @@ TEST_CASE("a values error names the field and its range") {
            Row{Field::id_counter,
                "the counter of an id must be 0..281474976710654 (2^48-2), and there are no more"},
        }) {
-    CHECK(text(Code::invalid, Check::values, field) == std::string("invalid at byte 42: ") + rule);
+    const bool of_id = field == Field::id_worker || field == Field::id_counter;
+    CHECK(text(Code::invalid, Check::values, field) ==
+          (of_id ? "invalid: " : "invalid at byte 42: ") + std::string(rule));
   }
 }
 

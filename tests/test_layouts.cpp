@@ -202,6 +202,16 @@ TEST_CASE("what the rules leave open is accepted") {
   check_reads(changed([](Bytes& t, const Layout& l) { poke(t, l.map, 0, 4); }), expected);
 }
 
+TEST_CASE("a map that is shorter than its room has the length that it says") {
+  for (const std::size_t count : std::array<std::size_t, 4>{2, 3, 8, 9}) {
+    const auto map = reference::pairs(count);
+    Bytes message = reference::message_of(7, reference::fields_of(0x1F, map));
+    poke(message, 7 + layout_of(0x1F, count).map, count - 1, 4);
+    reference::mend_checksum(message);
+    check_reads(message, reference::fields_of(0x1F, std::span(map).first(count - 1)));
+  }
+}
+
 TEST_CASE("the fast way reads what it knows as the general way does, and declines the rest") {
   using namespace gradtail::detail;
   const FieldSet common[] = {forward_fields,  mapped_fields, backward_fields,

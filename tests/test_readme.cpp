@@ -76,6 +76,14 @@ TEST_CASE("the README's ways to send give the same trailer") {
   close(ends[1]);
 }
 
+TEST_CASE("the README's device map is sent") {
+  std::vector<std::byte> buffer;
+  REQUIRE(with_device_map(buffer));
+  const auto opened = gradtail::open(buffer);
+  REQUIRE(opened);
+  CHECK(std::ranges::equal(opened->metadata().device_map, devices));
+}
+
 TEST_CASE("the README's ways to receive give the payload back") {
   std::string message = "payload";
   REQUIRE(into_container(message));

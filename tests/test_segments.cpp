@@ -172,6 +172,49 @@ TEST_CASE("the payload's segments are a forward range") {
   CHECK(++at == payload.end());
 }
 
+TEST_CASE("the payload's segments have none that is empty") {
+  const Bytes message = reference::message_of(12, reference::forward);
+  const auto all = std::span(message);
+  const Spans segments = {{}, all.first(4), {}, {}, all.subspan(4, 8), {}, all.subspan(12)};
+  TrailerScratch scratch;
+  const auto opened = gradtail::open(segments, scratch);
+  REQUIRE(opened);
+  std::vector<std::size_t> sizes;
+  for (const auto bytes : opened->payload()) sizes.push_back(bytes.size());
+  CHECK(sizes == std::vector<std::size_t>{4, 8});
+}
+
+TEST_CASE("the next trailer comes off the payload's segments") {
+  Bytes message = reference::message_of(12, reference::forward);
+  const Bytes outer = reference::trailer_of(reference::mapped, message.size());
+  message.insert(message.end(), outer.begin(), outer.end());
+  const Spans segments = cut(message, std::array<std::size_t, 3>{5, 40, 90});
+  TrailerScratch first;
+  TrailerScratch second;
+  const auto opened = gradtail::open(segments, first);
+  REQUIRE(opened);
+  const auto inner = gradtail::open(opened->payload(), second);
+  REQUIRE(inner);
+  CHECK(opened->metadata() == reference::mapped);
+  CHECK(inner->metadata() == reference::forward);
+  CHECK(std::ranges::equal(joined(inner->payload()), reference::payload_of(12)));
+}
+
+TEST_CASE("segments that shrink while they are walked are refused") {
+  struct Shrinking {
+    std::span<const std::byte> bytes;
+    mutable int walks = 0;
+    [[nodiscard]] const void* data() const { return bytes.data(); }
+    [[nodiscard]] std::size_t size() const { return ++walks > 2 ? 8 : bytes.size(); }
+  };
+  const Bytes message = reference::message_of(0, reference::forward);
+  const Shrinking segments[] = {{message}};
+  TrailerScratch scratch;
+  const auto opened = gradtail::open(segments, scratch);
+  REQUIRE(!opened);
+  CHECK(opened.error().check == gradtail::Check::trailer_size);
+}
+
 TEST_CASE("the limit counts, and so does the scratch's size") {
   Bytes table = reference::table_of(reference::forward);
   table.resize(5000, std::byte{0});

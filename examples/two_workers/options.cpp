@@ -34,7 +34,8 @@ usage: two_workers [option]...
                     swap    two answers get each other's ids, under valid checksums, which only the
                             comparison of gradients can find: the run must fail
   --verbose       print the metadata of each message
-  --dump DIR      write each received message to a file in DIR, which is made if it isn't there
+  --dump DIR      write each received message, refused ones too, to a file in DIR, which is made if
+                  it isn't there
   --data FILE     the iris data (default: the file that comes with the source)
   --help          print this
 

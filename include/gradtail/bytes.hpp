@@ -2,7 +2,6 @@
 // What counts as bytes: contiguous ranges of char, unsigned char or std::byte.
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <ranges>
 #include <span>
@@ -11,16 +10,16 @@
 namespace gradtail {
 inline namespace v0 {
 
-/// A type that is a byte.
+/// A type that is a byte, const or not.
 template <class T>
-concept Byte = std::same_as < std::remove_cv_t<T>,
-char > || std::same_as<std::remove_cv_t<T>, unsigned char> ||
-    std::same_as<std::remove_cv_t<T>, std::byte>;
+concept Byte = (std::is_same_v<const T, const char> ||
+                std::is_same_v<const T, const unsigned char> ||
+                std::is_same_v<const T, const std::byte>);
 
 /// Contiguous bytes: std::vector<char>, std::string, std::span<const std::byte>, char[64].
 template <class R>
 concept ByteRange = std::ranges::contiguous_range<R> && std::ranges::sized_range<R> &&
-    Byte<std::ranges::range_value_t<R>>;
+    Byte<std::remove_reference_t<std::ranges::range_reference_t<R>>>;
 
 /// Contiguous bytes that stay when the expression ends: an lvalue, a span, a string_view.
 template <class R>

@@ -23,6 +23,11 @@ struct Device {
 
 /// The sender's device and the receiver's device that stands for it.
 struct DevicePair {
+  /// cpu to cpu, for arrays to be filled.
+  DevicePair() = default;
+  /// Both or neither: a pair left out by half would send to the cpu.
+  constexpr DevicePair(Device from, Device to) noexcept : source(from), target(to) {}
+
   Device source;  ///< the sender's
   Device target;  ///< the receiver's
 
@@ -47,8 +52,9 @@ struct AutogradMetadata {
   /// The RPC's own type number for the payload; 0 for absent.
   std::uint32_t wrapped_message_type = 0;
   /// Sender's devices to receiver's, at most 128, no source and no target twice; empty for absent.
-  /// Borrowed: what it points to outlives its use. Writers take any order and write the pairs
-  /// ascending by (type, index) of the source; readers give them in that order.
+  /// Borrowed: what it points to must outlive its use; a temporary lasts for one call. Writers take
+  /// any order and write the pairs ascending by (type, index) of the source; readers give them in
+  /// that order.
   std::span<const DevicePair> device_map = {};
   /// Backward messages: keep the graph for another pass.
   bool retain_graph = false;
@@ -57,7 +63,7 @@ struct AutogradMetadata {
   /// RRef backward messages: local part of the RRef's id. 0..2^63-1, or -1 for absent.
   std::int64_t rref_local_id = -1;
 
-  /// Field by field; device maps pair by pair, in order.
+  /// Field by field; device maps pair by pair, in order: one that was received is ascending.
   friend bool operator==(const AutogradMetadata& a, const AutogradMetadata& b) noexcept {
     return a.context_id == b.context_id && a.message_id == b.message_id &&
            a.from_worker_id == b.from_worker_id &&

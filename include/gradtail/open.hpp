@@ -65,6 +65,14 @@ class MessageView : public TrailerView {
 static_assert(std::is_trivially_copyable_v<TrailerView>);
 static_assert(std::is_trivially_copyable_v<MessageView>);
 
+namespace detail {
+
+/// As open, below. Not an overload of it: what converts to a span may own its bytes.
+[[nodiscard]] GRADTAIL_API Result<MessageView> open_bytes(std::span<const std::byte> message,
+                                                          Limits limits) noexcept;
+
+}  // namespace detail
+
 /// Takes exactly one trailer, the outermost, off a message of which nothing is trusted.
 /// Total: any bytes, any length and any alignment give a view or an error. Nothing outside of
 /// `message` is read, nothing of the payload is read, work is bounded by the trailer's size.
@@ -72,14 +80,11 @@ static_assert(std::is_trivially_copyable_v<MessageView>);
 /// (version, required_flags, identifier), corrupt (trailer_size, checksum), too_large (limit),
 /// invalid (layout, or values with the field).
 /// Cost: nanoseconds, whatever the payload's size. No allocation.
-[[nodiscard]] GRADTAIL_API Result<MessageView> open(std::span<const std::byte> message,
-                                                    Limits limits = {}) noexcept;
-
-/// The same for any contiguous bytes that outlive the expression: std::vector<char>&,
-/// std::string_view, std::span<const unsigned char>.
+/// Takes any contiguous bytes that outlive the expression: std::span<const std::byte>,
+/// std::string_view, std::vector<char>&, and arrays, which are taken whole.
 template <BorrowedBytes R>
 [[nodiscard]] Result<MessageView> open(R&& message, Limits limits = {}) noexcept {
-  return open(detail::readable(message), limits);
+  return detail::open_bytes(detail::readable(message), limits);
 }
 
 /// A view into a temporary that owns its bytes would dangle.

@@ -40,8 +40,10 @@ class [[nodiscard]] Result {
   constexpr T& operator*() & noexcept { return value(); }
   constexpr const T& operator*() const& noexcept { return value(); }
   constexpr T&& operator*() && noexcept { return std::move(*this).value(); }
-  constexpr T* operator->() noexcept { return &value(); }
-  constexpr const T* operator->() const noexcept { return &value(); }
+  constexpr T* operator->() & noexcept { return &value(); }
+  constexpr const T* operator->() const& noexcept { return &value(); }
+  /// Nobody has asked a temporary whether it has a value, and what it owns is gone with it.
+  constexpr const T* operator->() const&& = delete;
 
   /// The value, or `other` where there is none.
   template <class U>

@@ -27,7 +27,7 @@ class TrailerScratch {
   [[nodiscard]] std::span<std::byte> memory() noexcept { return memory_; }
 
  private:
-  std::byte bytes_[Limits{}.trailer_size];  // NOLINT: a std::array can't be spanned uninitialised
+  std::byte bytes_[Limits{}.trailer_size];  // NOLINT: compilers warn of a std::array
   std::span<std::byte> memory_;
 };
 

@@ -30,9 +30,10 @@ inline namespace v0 {
 
 namespace detail {
 
-/// Refers to bytes without owning them, or is an lvalue that may own them.
+/// Is an lvalue, or of a size that can only refer to bytes, not hold them.
 template <class S>
-concept Lasting = std::is_lvalue_reference_v<S> || std::is_trivially_copyable_v<S>;
+concept Lasting = std::is_lvalue_reference_v<S> ||
+    (std::is_trivially_copyable_v<S> && sizeof(S) <= 4 * sizeof(void*));
 
 template <class P>
 concept BytePointer = std::is_pointer_v<P> &&
@@ -66,7 +67,7 @@ namespace detail {
 
 /// The segment's bytes. No copy.
 template <Segment S>
-[[nodiscard]] std::span<const std::byte> segment_bytes(S&& segment) noexcept {
+[[nodiscard]] std::span<const std::byte> segment_bytes(S&& segment) {
   if constexpr (ByteRange<S>) {
     return readable(segment);
   } else if constexpr (DataAndSize<S>) {
@@ -121,7 +122,8 @@ template <class R>
 }  // namespace detail
 
 /// The payload of a segmented message: a forward range of std::span<const std::byte>, one for each
-/// segment that it lies in, the last one cut where the trailer begins. Borrows the segments.
+/// segment that it lies in, none of them empty, the last one cut where the trailer begins. Borrows
+/// the segments.
 template <std::forward_iterator I>
 class PayloadSegments {
  public:
@@ -131,7 +133,9 @@ class PayloadSegments {
     using difference_type = std::ptrdiff_t;
 
     Iterator() = default;
-    Iterator(I segment, std::size_t remaining) : segment_(segment), remaining_(remaining) {}
+    Iterator(I segment, std::size_t remaining) : segment_(segment), remaining_(remaining) {
+      pass_empty();
+    }
 
     value_type operator*() const {
       const value_type bytes = detail::segment_bytes(*segment_);
@@ -140,6 +144,7 @@ class PayloadSegments {
     Iterator& operator++() {
       remaining_ -= (**this).size();
       ++segment_;
+      pass_empty();
       return *this;
     }
     Iterator operator++(int) {
@@ -153,6 +158,10 @@ class PayloadSegments {
     }
 
    private:
+    void pass_empty() {
+      while (remaining_ != 0 && (**this).empty()) ++segment_;
+    }
+
     I segment_{};
     std::size_t remaining_ = 0;
   };
@@ -209,6 +218,9 @@ requires(std::ranges::borrowed_range<R>)
   if (!size) return size.error();
   const std::size_t payload_size = message_size - *size;
   const std::span trailer = detail::slice(segments, payload_size, *size, scratch.memory());
+  if (trailer.size() != *size) {  // segments that shrink as they are walked
+    return Error{Code::corrupt, Check::trailer_size, Field::none, payload_size};
+  }
   const Result<TrailerView> read = detail::read_trailer(trailer, payload_size);
   if (!read) return read.error();
   return SegmentedMessageView(*read, std::ranges::begin(segments), payload_size);
@@ -221,3 +233,7 @@ requires(!std::ranges::borrowed_range<R>) void open(R&& segments, TrailerScratch
 
 }  // namespace v0
 }  // namespace gradtail
+
+/// Its iterators outlive it: open(message->payload(), scratch) takes the next trailer off.
+template <std::forward_iterator I>
+inline constexpr bool std::ranges::enable_borrowed_range<gradtail::PayloadSegments<I>> = true;

@@ -5,7 +5,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <ranges>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 #include "gradtail/bytes.hpp"
@@ -34,8 +36,9 @@ inline namespace v0 {
 
 /// The same for any contiguous bytes: char[128], std::span<unsigned char>, a std::vector's storage.
 template <BorrowedBytes R>
-[[nodiscard]] Result<std::size_t> write_trailer(R&& room, const AutogradMetadata& metadata,
-                                                std::uint64_t payload_size) noexcept {
+requires(!std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<R>>>)
+    [[nodiscard]] Result<std::size_t> write_trailer(R&& room, const AutogradMetadata& metadata,
+                                                    std::uint64_t payload_size) noexcept {
   return write_trailer(detail::writable(room), metadata, payload_size);
 }
 

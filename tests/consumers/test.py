@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -140,6 +141,13 @@ def nothing_of_flatbuffers_is_needed(package):
     assert "gradtail/open.hpp" in headers and "flatbuffers" not in headers, headers
 
 
+def an_archive_shares_nothing_with_the_users_flatbuffers(package):
+    if package.build.is_static:
+        names = run(["nm", "-C", next(package.libdir.glob("libgradtail.a"))])
+        shared = re.findall(r".* [VW] .*\bflatbuffers::.*", names)
+        assert not shared, "the linker would merge these:\n" + "\n".join(shared)
+
+
 def configure_with_cmake(package, folder, version, expected=0):
     # CMake searches lib and its multiarch folder below a prefix, but on Debian not lib64.
     usual = package.build.options["libdir"].split("/")[0] == "lib"
@@ -218,6 +226,7 @@ class Report:
 
 WAYS = (a_makefile_finds_it_through_pkg_config, cmake_finds_it, meson_finds_it_installed)
 ONCE = (exceptions_and_rtti_are_not_needed, nothing_of_flatbuffers_is_needed,
+        an_archive_shares_nothing_with_the_users_flatbuffers,
         cmake_refuses_versions_that_may_differ)
 
 
@@ -232,7 +241,7 @@ def test_all(source, build, scratch):
     report.check("subproject", meson_builds_it_as_a_subproject, package, source)
     other = build_other_kind(build, source, scratch / "other")
     package = move(install(other, scratch / "other-installed"), scratch / "other-moved")
-    for test in WAYS:
+    for test in WAYS + (an_archive_shares_nothing_with_the_users_flatbuffers,):
         report.check(f"{other.options['default_library']}, moved", test, package)
     return report
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Makes the golden messages of wire format version 1 in v1/, or checks those that are there.
+# Makes the golden messages of wire format version 1 that v1/ lacks, or checks those that are there.
 
 import argparse
 import hashlib
@@ -143,16 +143,24 @@ def differences(files):
     yield from (f"{name}: not one of ours" for name in sorted(foreign))
 
 
+def add_new(files):
+    """Writes what isn't there. What is there is frozen (frozen.py); golden.tsv only grows."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, data in files.items():
+        path = FOLDER / name
+        old = path.read_bytes() if path.is_file() else b""
+        if not old or name == "golden.tsv" and data.startswith(old):
+            path.write_bytes(data)
+
+
 def main():
-    parser = argparse.ArgumentParser(description="Makes the golden messages in v1/.")
+    parser = argparse.ArgumentParser(description="Adds the golden messages that v1/ lacks.")
     parser.add_argument("--check", action="store_true", help="write nothing, check what is there")
     check = parser.parse_args().check
     goldens = all_goldens()
     files = contents(goldens)
     if not check:
-        FOLDER.mkdir(exist_ok=True)
-        for name, data in files.items():
-            (FOLDER / name).write_bytes(data)
+        add_new(files)
     wrong = [*filter(None, map(misread, goldens)), *differences(files)]
     print(*wrong, sep="\n", end="\n" if wrong else "", file=sys.stderr)
     print(f"{len(goldens)} messages, {len(wrong)} wrong")

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Proves that the golden messages of every release are still what they were.
+
+golden.tsv is the manifest: name, size and sha256 of every message. Its own sha256 is pinned here,
+so that messages and manifest can't be made anew together without a change of this file.
+
+When this fails, don't mend the pin: undo the change. What peers in the field send stays as it is,
+and whatever makes this fail changes the wire format. To add messages: append them to those of
+make_golden.py, run it, and add a pin of the longer table below the others, which stay.
+"""
+import hashlib
+import pathlib
+import shutil
+import sys
+import tempfile
+
+FOLDER = pathlib.Path(__file__).resolve().parent / "v1"
+HEADER = "name\tcanonical\tpayload_size\ttrailer_size\tsha256\tfields"
+
+# (lines of golden.tsv from its first, their sha256, what they hold). Pins are only ever added.
+PINS = [
+    (181,
+     "fafd47614543d54ff9d17b9bffcb15e7b4d70aa44b1fdf58989b88dcf863a740",
+     "those of wire format 1 as of 0.1"),
+]
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def problems_of_table(lines):
+    """Each pin holds its first lines, and the last pin all of them."""
+    for count, expected, what in PINS:
+        if sha256(b"".join(lines[:count])) != expected:
+            yield f"golden.tsv: its first {count} lines are not {what}"
+    pinned = PINS[-1][0]
+    if len(lines) != pinned:
+        yield f"golden.tsv: {len(lines)} lines, but {pinned} are pinned in frozen.py"
+
+
+def problems_of_message(folder, row):
+    name, _, payload_size, trailer_size, expected, _ = row
+    path = folder / f"{name}.bin"
+    if not path.is_file():
+        return f"{path.name}: missing"
+    data = path.read_bytes()
+    if len(data) != int(payload_size) + int(trailer_size):
+        return f"{path.name}: {len(data)} bytes"
+    return f"{path.name}: changed" if sha256(data) != expected else None
+
+
+def problems(folder):
+    table = folder / "golden.tsv"
+    if not table.is_file():
+        return ["golden.tsv: missing"]
+    lines = table.read_bytes().splitlines(keepends=True)
+    found = list(problems_of_table(lines))
+    rows = [line.decode().rstrip("\n").split("\t") for line in lines]
+    if found or "\t".join(rows[0]) != HEADER:
+        return found or ["golden.tsv: other columns"]
+    found += filter(None, (problems_of_message(folder, row) for row in rows[1:]))
+    known = {f"{row[0]}.bin" for row in rows} | {"golden.tsv"}
+    foreign = {path.name for path in folder.iterdir()} - known
+    return found + [f"{name}: not in golden.tsv" for name in sorted(foreign)]
+
+
+def change(path, edit):
+    path.write_bytes(edit(path.read_bytes()))
+
+
+def append_row(folder):
+    """A message that is sound and in the table, but not pinned."""
+    data = (folder / "older_writer.bin").read_bytes()
+    (folder / "newcomer.bin").write_bytes(data)
+    row = f"newcomer\tyes\t5\t{len(data) - 5}\t{sha256(data)}\tcontext_id=5\n"
+    change(folder / "golden.tsv", lambda table: table + row.encode())
+
+
+def make_anew(folder):
+    """Changes a message and its row alike, as a generator would that has changed."""
+    path = folder / "older_writer.bin"
+    old = path.read_bytes()
+    new = b"HELLO" + old[5:]
+    path.write_bytes(new)
+    change(folder / "golden.tsv", lambda t: t.replace(sha256(old).encode(), sha256(new).encode()))
+
+
+# What must be noticed: name, and what is done to a copy of the folder.
+BREAKAGES = {
+    "a bit flipped": lambda f: change(f / "map_2.bin", lambda d: bytes([d[0] ^ 1]) + d[1:]),
+    "a byte longer": lambda f: change(f / "map_2.bin", lambda d: d + b"\0"),
+    "a message removed": lambda f: (f / "largest.bin").unlink(),
+    "a message without a row": lambda f: (f / "newcomer.bin").write_bytes(b"hello"),
+    "a foreign file": lambda f: (f / "notes.txt").write_text("hello"),
+    "a row without a pin": append_row,
+    "a message and its row made anew": make_anew,
+    "a field of a row changed": lambda f: change(
+        f / "golden.tsv", lambda t: t.replace(b"context_id=5", b"context_id=6", 1)),
+    "the last row removed": lambda f: change(
+        f / "golden.tsv", lambda t: t[: t.rindex(b"\n", 0, -1) + 1]),
+    "no table": lambda f: (f / "golden.tsv").unlink(),
+}
+
+
+def unnoticed():
+    """The breakages that this test would let pass."""
+    for name, break_it in BREAKAGES.items():
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = pathlib.Path(scratch) / "v1"
+            shutil.copytree(FOLDER, folder)
+            break_it(folder)
+            if not problems(folder):
+                yield f"not noticed: {name}"
+
+
+def main():
+    wrong = problems(FOLDER)
+    wrong = wrong or list(unnoticed())
+    print(*wrong, sep="\n", end="\n" if wrong else "", file=sys.stderr)
+    print(f"{PINS[-1][0] - 1} messages and {len(BREAKAGES)} breakages, {len(wrong)} wrong")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -15,7 +15,7 @@ using reference::Bytes;
 constexpr unsigned field_sets = 256;
 /// Payloads that leave no room for a larger trailer_size, some, and a page.
 constexpr std::size_t payload_sizes[] = {0, 5, 4096};
-constexpr std::size_t footer_bits = 8 * 16;
+constexpr std::size_t footer_bits = 128;
 
 void flip(Bytes& bytes, std::size_t bit) {
   bytes[bit / 8] ^= static_cast<std::byte>(1U << (bit % 8));

@@ -83,11 +83,23 @@ int fail(const char* text, std::string_view what) {
 
 bool chosen(const Part& part, const std::vector<std::string_view>& names) {
   const std::string_view name = part.name;
-  return names.empty() || std::ranges::any_of(names, [&](auto n) { return name.starts_with(n); });
+  return names.empty() || std::ranges::any_of(names, [&](std::string_view start) {
+           return !start.empty() && name.starts_with(start);
+         });
 }
 
 bool is_part(std::string_view name) {
   return std::ranges::any_of(parts, [&](const Part& part) { return chosen(part, {name}); });
+}
+
+/// Reads `--count N` and the like into options; false if it is none of them, or no number.
+bool parse_option(std::string_view option, const char* text, Options& options) {
+  std::uint64_t number = 0;
+  if (text == nullptr || !parse_number(text, number)) return false;
+  if (option == "--count") return options.count = number, true;
+  if (option == "--seed") return options.seed = number, true;
+  options.jobs = static_cast<unsigned>(std::min<std::uint64_t>(number, 256));
+  return option == "--jobs";
 }
 
 }  // namespace
@@ -98,20 +110,14 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument == "--help") return print_help(), 0;
-    if (!argument.starts_with("--")) {
-      if (argument.empty() || !is_part(argument)) return fail("is no part", argument);
+    if (argument.starts_with("--")) {
+      if (!parse_option(argument, argv[++i], options))
+        return fail("is no option, or no number follows", argument);
+    } else if (is_part(argument)) {
       names.push_back(argument);
-      continue;
+    } else {
+      return fail("is no part", argument);
     }
-    std::uint64_t number = 0;
-    if (argument != "--count" && argument != "--seed" && argument != "--jobs") {
-      return fail("is no option", argument);
-    }
-    if (++i == argc || !parse_number(argv[i], number)) return fail("needs a number", argument);
-    if (argument == "--count") options.count = number;
-    if (argument == "--seed") options.seed = number;
-    if (argument == "--jobs")
-      options.jobs = static_cast<unsigned>(std::min<std::uint64_t>(number, 256));
   }
   std::uint64_t violations = 0;
   for (const Part& part : parts) {

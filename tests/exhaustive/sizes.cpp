@@ -2,7 +2,11 @@
 // Every trailer_size there is, in the footer of a canonical trailer: only the right one is
 // accepted.
 #include <algorithm>
-#include <cstring>
+#include <array>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <string>
 
 #include "gradtail/open.hpp"
 #include "gradtail/segments.hpp"
@@ -55,6 +59,22 @@ void check_located(const Case& row, reference::Bytes& message, std::uint32_t siz
   if (!right) tally.violation("trailer_size " + std::to_string(size) + " after locating");
 }
 
+/// A footer with this size is located or refused as it should be, and what is located opened.
+void check_size(const Case& row, std::span<std::byte> footer, reference::Bytes& message,
+                std::uint32_t size, Tally& tally) {
+  put_size(footer.data(), size);
+  const auto located = gradtail::detail::locate_trailer(footer, message.size(), {});
+  const std::optional<Error> error = expected(size, message.size());
+  if (error ? located || located.error() != *error : !located || *located != size) {
+    tally.violation("trailer_size " + std::to_string(size) + " while locating");
+  }
+  if (located) {
+    check_located(row, message, size, tally);
+  } else {
+    tally.count(located.error());
+  }
+}
+
 }  // namespace
 
 std::uint64_t chunks(const Options& /*unused*/) { return std::size(cases) * chunks_a_case; }
@@ -67,17 +87,7 @@ void run(const Options& /*unused*/, std::uint64_t chunk, Tally& tally) {
   std::copy(message.end() - 16, message.end(), footer.begin());
   const std::uint64_t first = chunk % chunks_a_case * sizes_a_chunk;
   for (std::uint64_t size = first; size < first + sizes_a_chunk; ++size) {
-    put_size(footer.data(), static_cast<std::uint32_t>(size));
-    const auto located = gradtail::detail::locate_trailer(footer, message.size(), {});
-    const std::optional<Error> error = expected(size, message.size());
-    if (error ? located || located.error() != *error : !located || *located != size) {
-      tally.violation("trailer_size " + std::to_string(size) + " while locating");
-    }
-    if (located) {
-      check_located(row, message, static_cast<std::uint32_t>(size), tally);
-    } else {
-      tally.count(located.error());
-    }
+    check_size(row, footer, message, static_cast<std::uint32_t>(size), tally);
   }
 }
 

@@ -30,7 +30,8 @@ void print_help() {
       static_cast<unsigned long long>(Options{}.count));
 }
 
-/// Takes one chunk after the other; the last line of the terminal says how far all are.
+/// Takes one chunk after the other, up to one with a violation. The terminal's last line says how
+/// far all are.
 Tally run(const Part& part, const Options& options) {
   const std::uint64_t chunks = part.chunks(options);
   std::atomic<std::uint64_t> next{0};
@@ -44,6 +45,7 @@ Tally run(const Part& part, const Options& options) {
       part.run(options, chunk, tally);
       const std::scoped_lock lock(mutex);
       all.add(tally);
+      if (all.violation_count > 0) next = chunks;
       ++done;
       if (progress) std::fprintf(stderr, "\r%s: %3u %%", part.name, unsigned(100 * done / chunks));
     }

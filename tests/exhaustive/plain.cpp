@@ -79,12 +79,12 @@ Answer open(Bytes message, std::size_t limit) {
   if (number(footer, 12, 4) != 0xA74C5447) return refuse(Code::absent, Check::magic, n - 4);
   if (number(footer, 4, 2) != 1) return refuse(Code::unsupported, Check::version, n - 12);
   if (number(footer, 6, 2) != 0) return refuse(Code::unsupported, Check::required_flags, n - 10);
-  const std::uint64_t size = number(footer, 0, 4);
+  const std::size_t size = size_at(footer, 0, 4);
   if (size > n) return refuse(Code::corrupt, Check::trailer_size, n - 16);
   if (size < 32) return refuse(Code::corrupt, Check::trailer_size, n - 16);
   if (size % 8 != 0) return refuse(Code::corrupt, Check::trailer_size, n - 16);
   if (size > limit) return refuse(Code::too_large, Check::limit, n - 16);
-  const Bytes trailer = message.last(static_cast<std::size_t>(size));
+  const Bytes trailer = message.last(size);
   const std::size_t payload_size = n - trailer.size();
   if (number(footer, 8, 4) != checksum(trailer.first(trailer.size() - 8), payload_size)) {
     return refuse(Code::corrupt, Check::checksum, n - 8);

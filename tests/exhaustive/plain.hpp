@@ -74,6 +74,11 @@ struct Answer {
   return value;
 }
 
+/// The same, of up to 4 bytes, as a size or a position.
+[[nodiscard]] inline std::size_t size_at(Bytes bytes, std::size_t at, std::size_t size) {
+  return static_cast<std::size_t>(number(bytes, at, size));
+}
+
 /// The signed number of one byte.
 [[nodiscard]] inline int signed_byte(Bytes bytes, std::size_t at) {
   return static_cast<std::int8_t>(number(bytes, at, 1));

@@ -26,13 +26,13 @@ struct Frame {
   /// Position of a field; 0 if it is absent.
   [[nodiscard]] std::size_t position(Bytes table, std::size_t id) const {
     if (vtable_size < 4 + 2 * id + 2) return 0;
-    const std::size_t slot = number(table, vtable + 4 + 2 * id, 2);
+    const std::size_t slot = size_at(table, vtable + 4 + 2 * id, 2);
     return slot == 0 ? 0 : root + slot;
   }
 };
 
 Rule read_frame(Bytes table, Frame& frame) {
-  frame.root = number(table, 0, 4);
+  frame.root = size_at(table, 0, 4);
   if (frame.root == 0) return Rule::root_zero;
   if (frame.root % 4 != 0) return Rule::root_misaligned;
   if (!inside(table, frame.root, 4)) return Rule::root_outside;
@@ -42,7 +42,7 @@ Rule read_frame(Bytes table, Frame& frame) {
   if (vtable < 0) return Rule::vtable_outside;
   frame.vtable = static_cast<std::size_t>(vtable);
   if (!inside(table, frame.vtable, 2)) return Rule::vtable_outside;
-  frame.vtable_size = number(table, frame.vtable, 2);
+  frame.vtable_size = size_at(table, frame.vtable, 2);
   if (frame.vtable_size % 2 != 0) return Rule::vtable_size_odd;
   if (!inside(table, frame.vtable, frame.vtable_size)) return Rule::vtable_too_long;
   return Rule::none;
@@ -50,14 +50,14 @@ Rule read_frame(Bytes table, Frame& frame) {
 
 /// Rule 6, for a map whose offset stands at `at`.
 Rule read_map(Bytes table, std::size_t at, Fields& fields) {
-  const std::uint64_t offset = number(table, at, 4);
+  const std::size_t offset = size_at(table, at, 4);
   if (offset == 0) return Rule::map_offset_zero;
-  if (offset >= std::uint64_t{1} << 31) return Rule::map_offset_huge;
+  if (offset >= std::size_t{1} << 31) return Rule::map_offset_huge;
   if ((at + offset) % 4 != 0) return Rule::map_misaligned;
   if (offset > table.size() - at) return Rule::map_outside;
   const std::size_t length_at = at + offset;
   if (!inside(table, length_at, 4)) return Rule::map_outside;
-  const std::uint64_t count = number(table, length_at, 4);
+  const std::size_t count = size_at(table, length_at, 4);
   if (count > (table.size() - length_at - 4) / 4) return Rule::map_too_long;
   fields.pair_count = static_cast<std::uint32_t>(count);
   fields.pairs_at = count != 0 ? length_at + 4 : 0;

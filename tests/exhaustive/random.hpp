@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 /// xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled",
 /// 2016).
@@ -21,18 +20,12 @@ class Random {
   }
 
   /// 0..limit-1, for limits below 2^32.
-  std::size_t below(std::size_t limit) { return (next() >> 32) * limit >> 32; }
+  std::size_t below(std::size_t limit) {
+    return static_cast<std::size_t>((next() >> 32) * limit >> 32);
+  }
 
   /// True once in `times`.
   bool once_in(std::size_t times) { return below(times) == 0; }
-
-  /// Fills whole words; there must be room for `size` rounded up to 8.
-  void fill(std::byte* to, std::size_t size) {
-    for (std::size_t at = 0; at < size; at += 8) {
-      const std::uint64_t word = next();
-      std::memcpy(to + at, &word, 8);
-    }
-  }
 
  private:
   static std::uint64_t mix(std::uint64_t value) {  // splitmix64's step

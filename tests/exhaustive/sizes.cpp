@@ -6,7 +6,6 @@
 #include <iterator>
 #include <optional>
 #include <span>
-#include <string>
 
 #include "gradtail/open.hpp"
 #include "gradtail/segments.hpp"
@@ -56,7 +55,7 @@ void check_located(const Case& row, reference::Bytes& message, std::uint32_t siz
   tally.count(opened ? std::optional<Error>() : opened.error());
   const bool right = opened ? size == row.trailer_size
                             : size != row.trailer_size && opened.error().check == Check::checksum;
-  if (!right) tally.violation("trailer_size " + std::to_string(size) + " after locating");
+  if (!right) tally.violation("not the answer of the checksum", message);
 }
 
 /// A footer with this size is located or refused as it should be, and what is located opened.
@@ -66,7 +65,7 @@ void check_size(const Case& row, std::span<std::byte> footer, reference::Bytes& 
   const auto located = gradtail::detail::locate_trailer(footer, message.size(), {});
   const std::optional<Error> error = expected(size, message.size());
   if (error ? located || located.error() != *error : !located || *located != size) {
-    tally.violation("trailer_size " + std::to_string(size) + " while locating");
+    tally.violation("located, or not, against FORMAT.md", footer);
   }
   if (located) {
     check_located(row, message, size, tally);

@@ -58,7 +58,7 @@ class Weaver {
       case 0:
         return 0;
       case 1:
-        return offset ^ random_.next() << 31;
+        return offset ^ static_cast<std::size_t>(random_.next() & 0xFFFF0000);
       case 2:
         return random_.below(2 * size_);
       case 3:

@@ -6,10 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#if defined(__aarch64__) && defined(__linux__)
-#include <sys/auxv.h>
-#endif
-
 #include "little_endian.hpp"
 
 namespace gradtail {
@@ -17,7 +13,7 @@ inline namespace v0 {
 namespace detail {
 
 /// What a CRC starts from, and what its result is xored with.
-inline constexpr std::uint32_t crc_start = 0xFFFFFFFF;
+inline constexpr std::uint64_t crc_start = 0xFFFFFFFF;
 
 /// tables[k][b] is the CRC of byte b followed by k zero bytes (slicing by 8: Kounavis and Berry,
 /// "A Systematic Approach to Building High Performance Software-based CRC Generators", 2005).
@@ -42,9 +38,10 @@ constexpr CrcTables make_crc_tables() noexcept {
 
 inline constexpr CrcTables crc_tables = make_crc_tables();
 
-/// For every machine, and for constants.
+/// For every machine, and for constants. A step takes a CRC and gives one, in 64 bits of which the
+/// upper half is 0: the instruction has them so.
 struct PortableCrc {
-  [[nodiscard]] static constexpr std::uint32_t step(std::uint32_t crc,
+  [[nodiscard]] static constexpr std::uint64_t step(std::uint64_t crc,
                                                     std::uint64_t word) noexcept {
     word ^= crc;
     const auto byte = [word](unsigned i) { return word >> (8 * i) & 0xFF; };
@@ -54,46 +51,44 @@ struct PortableCrc {
   }
 };
 
-/// For CPUs with an instruction for it, whose presence has_crc_instruction() tells. An asm
-/// statement, because the intrinsics can't be inlined into functions built for the plain CPU.
+/// For CPUs with an instruction for it, whose presence has_crc_instruction tells. An asm statement,
+/// because the intrinsics can't be inlined into functions built for the plain CPU.
 #if defined(__x86_64__)
 struct HardwareCrc {
-  [[nodiscard]] static std::uint32_t step(std::uint32_t crc, std::uint64_t word) noexcept {
-    std::uint64_t wide = crc;
-    asm("crc32q %1, %0" : "+r"(wide) : "rm"(word));
-    return static_cast<std::uint32_t>(wide);
+  [[nodiscard]] static std::uint64_t step(std::uint64_t crc, std::uint64_t word) noexcept {
+    asm("crc32q %1, %0" : "+r"(crc) : "rm"(word));
+    return crc;
   }
 };
-
-[[nodiscard]] inline bool has_crc_instruction() noexcept {
-  return __builtin_cpu_supports("sse4.2") != 0;
-}
 #elif defined(__aarch64__) && defined(__linux__)
 struct HardwareCrc {
-  [[nodiscard]] static std::uint32_t step(std::uint32_t crc, std::uint64_t word) noexcept {
+  [[nodiscard]] static std::uint64_t step(std::uint64_t crc, std::uint64_t word) noexcept {
     asm(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(word));
     return crc;
   }
 };
-
-[[nodiscard]] inline bool has_crc_instruction() noexcept {
-  return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
-}
 #else
 using HardwareCrc = PortableCrc;
-
-[[nodiscard]] constexpr bool has_crc_instruction() noexcept { return false; }
 #endif
 
-/// Calls `use` with the better of the two that this machine has.
-template <class Use>
-[[gnu::always_inline]] inline auto with_crc(Use use) noexcept {
-  return has_crc_instruction() ? use(HardwareCrc{}) : use(PortableCrc{});
-}
+/// Whether this machine has what HardwareCrc needs. Set when the library is loaded; whoever comes
+/// before that sees false, and gets the same sums.
+extern const bool has_crc_instruction;
+
+/// Asks at each step which of the two it is, and takes little room: for all that is rare.
+struct AnyCrc {
+  [[nodiscard]] static std::uint64_t step(std::uint64_t crc, std::uint64_t word) noexcept {
+    return has_crc_instruction ? HardwareCrc::step(crc, word) : portable_step(crc, word);
+  }
+  [[nodiscard, gnu::noinline]] static std::uint64_t portable_step(std::uint64_t crc,
+                                                                  std::uint64_t word) noexcept {
+    return PortableCrc::step(crc, word);
+  }
+};
 
 /// Continues a CRC over `size` bytes, a multiple of 8.
 template <class Crc>
-[[nodiscard]] inline std::uint32_t crc_words(std::uint32_t crc, const std::byte* bytes,
+[[nodiscard]] inline std::uint64_t crc_words(std::uint64_t crc, const std::byte* bytes,
                                              std::size_t size) noexcept {
   for (std::size_t i = 0; i < size; i += 8) crc = Crc::step(crc, load<std::uint64_t>(bytes + i));
   return crc;

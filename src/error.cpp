@@ -2,11 +2,14 @@
 // Errors as text, for logs.
 #include "gradtail/error.hpp"
 
+#include <array>
+#include <charconv>
+
 namespace gradtail {
 inline namespace v0 {
 namespace {
 
-std::string_view rule(Field field) noexcept {
+[[gnu::cold]] std::string_view rule(Field field) noexcept {
   switch (field) {
     case Field::none:
       break;
@@ -41,7 +44,7 @@ std::string_view rule(Field field) noexcept {
   return "a value is out of range";
 }
 
-std::string_view reason(const Error& error) noexcept {
+[[gnu::cold]] std::string_view reason(const Error& error) noexcept {
   switch (error.check) {
     case Check::magic:
       return "no trailer: the message is shorter than 16 bytes or doesn't end with the magic 47 54 "
@@ -88,10 +91,14 @@ std::string_view to_string(Code code) noexcept {
   return "unknown";
 }
 
-std::string to_string(const Error& error) {
+[[gnu::cold]] std::string to_string(const Error& error) {
   std::string text(to_string(error.code));
   const bool of_id = error.field == Field::id_worker || error.field == Field::id_counter;
-  if (!of_id) text += " at byte " + std::to_string(error.offset);
+  if (!of_id) {
+    std::array<char, 24> digits;  // NOLINT: to_chars writes what is used
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), error.offset).ptr;
+    text.append(" at byte ").append(digits.data(), end);
+  }
   return text.append(": ").append(reason(error));
 }
 

@@ -17,11 +17,11 @@ namespace {
 
 bool checksum_holds(std::span<const std::byte> trailer, std::uint64_t payload_size) noexcept {
   const std::size_t summed = trailer.size() - 8;
-  const std::uint32_t crc = with_crc([&](auto way) {
-    using Crc = decltype(way);
-    return Crc::step(crc_words<Crc>(crc_start, trailer.data(), summed), payload_size);
-  });
-  return ~crc == load<std::uint32_t>(trailer.data() + summed);
+  const std::uint64_t crc = has_crc_instruction
+                                ? crc_words<HardwareCrc>(crc_start, trailer.data(), summed)
+                                : crc_words<AnyCrc>(crc_start, trailer.data(), summed);
+  const auto checksum = static_cast<std::uint32_t>(~AnyCrc::step(crc, payload_size));
+  return checksum == load<std::uint32_t>(trailer.data() + summed);
 }
 
 /// A verified table, in a copy that is aligned as FlatBuffers' accessors need it.

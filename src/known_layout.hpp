@@ -8,12 +8,14 @@
 // other.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include "crc32c.hpp"
 #include "gradtail/metadata.hpp"
+#include "gradtail/open.hpp"
 #include "gradtail/wire.hpp"
 #include "little_endian.hpp"
 #include "stamp.hpp"
@@ -62,47 +64,61 @@ namespace detail {
   return m;
 }
 
-/// The pairs in a table of this size, if a table of the stamp's fields can have it; else -1.
+/// The end of a message: all of it, or its last segment. Nothing has been checked.
+struct Tail {
+  std::span<const std::byte> bytes;
+  std::size_t before;  ///< bytes of the message that lie before these
+  std::size_t limit;   ///< the largest trailer_size that is accepted
+};
+
+/// What the footer says about the pairs of a table of the stamp's fields: -1 where the footer isn't
+/// one of such a table, or the trailer isn't inside the bytes and the limit.
 [[gnu::always_inline]] inline std::ptrdiff_t pairs_in(const Stamp& stamp,
-                                                      std::size_t table_size) noexcept {
-  if (stamp.pair_count == 0) return table_size == stamp.layout.size ? 0 : -1;
-  if (table_size < stamp.layout.size) return -1;
-  return static_cast<std::ptrdiff_t>((table_size - stamp.layout.size) / 4 + stamp.pair_count);
+                                                      const Tail& tail) noexcept {
+  const std::size_t most = std::min(tail.bytes.size(), tail.limit);
+  const std::size_t least = stamp.layout.size + footer_size;
+  if (most < least) return -1;
+  const auto head = load<std::uint64_t>(tail.bytes.data() + tail.bytes.size() - footer_size);
+  // The version, no flag, and the exact size.
+  if (stamp.pair_count == 0) return head == (least | std::uint64_t{format_version} << 32) ? 0 : -1;
+  const std::size_t size = static_cast<std::uint32_t>(head);
+  if (head >> 32 != format_version || size < least || size > most || size % 8 != 0) return -1;
+  return static_cast<std::ptrdiff_t>((size - least) / 4 + stamp.pair_count);
 }
 
-/// Reads a trailer of the stamp's fields into `m`; false where it is none, or anything is wrong.
+/// Finds a trailer of the stamp's fields; false where there is none, or anything is wrong.
 template <class Crc>
-[[gnu::always_inline]] inline bool read_stamped(const Stamp& stamp,
-                                                std::span<const std::byte> trailer,
-                                                std::uint64_t payload_size,
-                                                AutogradMetadata& m) noexcept {
-  const std::byte* table = trailer.data();
-  const std::size_t table_size = trailer.size() - footer_size;
-  const std::ptrdiff_t pairs = pairs_in(stamp, table_size);
-  if (pairs < 0 || !has_constants(stamp, table)) return false;
+[[gnu::always_inline]] inline bool read_stamped(const Stamp& stamp, const Tail& tail,
+                                                TrailerView& view) noexcept {
+  const std::ptrdiff_t pairs = pairs_in(stamp, tail);
+  if (pairs < 0) return false;
   const auto pair_count = static_cast<std::size_t>(pairs);
+  const std::size_t size = stamped_size(stamp, pair_count);
+  const std::span<const std::byte> trailer = tail.bytes.last(size);
+  const std::size_t payload_size = tail.before + (tail.bytes.size() - size);
+  const std::byte* table = trailer.data();
+  if (!has_constants(stamp, table)) return false;
   if (pair_count != 0 && load<std::uint32_t>(table + stamp.layout.map) != pair_count) return false;
   const std::size_t fixed = 8 * stamp.fixed_words;
-  const std::uint32_t crc =
-      crc_words<Crc>(stamp.crc_after_fixed, table + fixed, table_size + 8 - fixed);
-  if (~Crc::step(crc, payload_size) != load<std::uint32_t>(table + table_size + 8)) return false;
+  std::uint64_t crc = crc_words<Crc>(stamp.crc_after_fixed, table + fixed, size - 8 - fixed);
+  crc = ~Crc::step(crc, payload_size) & 0xFFFFFFFF;
+  if (load<std::uint64_t>(table + size - 8) != (crc | std::uint64_t{magic} << 32)) return false;
   std::uint8_t retain_graph = 0;
-  m = fields_at(stamp, table, pair_count, retain_graph);
-  return scalars_valid(m) && retain_graph <= 1 &&
-         (pair_count == 0 || first_bad_pair(m.device_map).field == Field::none);
+  const AutogradMetadata m = fields_at(stamp, table, pair_count, retain_graph);
+  if (!fits(stamp, m) || retain_graph > 1) return false;
+  if (pair_count != 0 && !pairs_valid(m.device_map)) return false;
+  view = TrailerView(m, trailer);
+  return true;
 }
 
-/// Reads a trailer of any known layout into `m`; false where it is none, or anything is wrong.
-/// The trailer is located: its size is a multiple of 8, 32 or more.
+/// Finds a trailer of any known layout; false where there is none, or anything is wrong.
 template <class Crc>
-[[nodiscard]] inline bool read_known(std::span<const std::byte> trailer, std::uint64_t payload_size,
-                                     AutogradMetadata& m) noexcept {
+[[gnu::noinline]] bool read_known(const Tail& tail, TrailerView& view) noexcept {
   const auto reads = [&](const Stamp& stamp) __attribute__((always_inline)) {
-    return read_stamped<Crc>(stamp, trailer, payload_size, m);
+    return read_stamped<Crc>(stamp, tail, view);
   };
-  return reads(forward_stamp) || reads(backward_stamp) || reads(retained_stamp) ||
-         reads(even_mapped_stamp) || reads(odd_mapped_stamp) || reads(rref_stamp) ||
-         reads(cleanup_stamp);
+  return reads(even_mapped_stamp) || reads(odd_mapped_stamp) || reads(backward_stamp) ||
+         reads(forward_stamp) || reads(retained_stamp) || reads(rref_stamp) || reads(cleanup_stamp);
 }
 
 }  // namespace detail

@@ -2,51 +2,76 @@
 // Metadata as text, for logs.
 #include "gradtail/metadata.hpp"
 
+#include <array>
+#include <charconv>
+#include <string_view>
+#include <utility>
+
 #include "gradtail/id.hpp"
 
 namespace gradtail {
 inline namespace v0 {
 namespace {
 
-std::string id_text(std::int64_t id) {
-  if (id < 0) return std::to_string(id);
-  return std::to_string(id) + " (worker " + std::to_string(id_worker(id)) + ", counter " +
-         std::to_string(id_counter(id)) + ")";
-}
-
-std::string map_text(std::span<const DevicePair> map) {
+/// Appends the words of a sentence one by one: less code than sums of strings.
+struct Text {
   std::string text;
-  for (const DevicePair& pair : map) {
-    text += (text.empty() ? "" : ", ") + to_string(pair.source) + " -> " + to_string(pair.target);
+
+  [[gnu::noinline]] Text& operator<<(std::string_view part) {
+    text.append(part);
+    return *this;
   }
-  return "[" + text + "]";
-}
+  [[gnu::noinline]] Text& operator<<(std::int64_t number) {
+    std::array<char, 24> digits;  // NOLINT: to_chars writes what is used
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    return *this << std::string_view(digits.data(), end);
+  }
+  Text& operator<<(Device device) {
+    constexpr std::array<std::string_view, 2> names{"cpu", "cuda"};
+    const auto type = static_cast<std::size_t>(device.type);
+    type < names.size() ? *this << names[type] : *this << "device" << std::int64_t{device.type};
+    return device.index == -1 ? *this : *this << ":" << std::int64_t{device.index};
+  }
+  /// Begins the next field.
+  Text& field(std::string_view name) {
+    return *this << (text.size() > 1 ? ", " : "") << name << ": ";
+  }
+  void id(std::string_view name, std::int64_t id) {
+    if (id == -1) return;
+    field(name) << id;
+    if (id < 0) return;
+    *this << " (worker " << std::int64_t{id_worker(id)} << ", counter "
+          << static_cast<std::int64_t>(id_counter(id)) << ")";
+  }
+  void number(std::string_view name, std::int64_t number, std::int64_t absent) {
+    if (number != absent) field(name) << number;
+  }
+};
 
 }  // namespace
 
-std::string to_string(Device device) {
-  std::string text = "device" + std::to_string(device.type);
-  if (device.type == 0) text = "cpu";
-  if (device.type == 1) text = "cuda";
-  return device.index == -1 ? text : text + ":" + std::to_string(device.index);
+[[gnu::cold]] std::string to_string(Device device) {
+  Text text;
+  text << device;
+  return std::move(text.text);
 }
 
-std::string to_string(const AutogradMetadata& m) {
-  std::string text;
-  const auto add = [&text](const char* name, const std::string& value) {
-    text += (text.empty() ? "" : ", ") + std::string(name) + ": " + value;
-  };
-  if (m.context_id != -1) add("context_id", id_text(m.context_id));
-  if (m.message_id != -1) add("message_id", id_text(m.message_id));
-  if (m.from_worker_id != -1) add("from_worker_id", std::to_string(m.from_worker_id));
-  if (m.wrapped_message_type != 0) {
-    add("wrapped_message_type", std::to_string(m.wrapped_message_type));
+[[gnu::cold]] std::string to_string(const AutogradMetadata& m) {
+  Text text{"{"};
+  text.id("context_id", m.context_id);
+  text.id("message_id", m.message_id);
+  text.number("from_worker_id", m.from_worker_id, -1);
+  text.number("wrapped_message_type", m.wrapped_message_type, 0);
+  for (std::size_t i = 0; i < m.device_map.size(); ++i) {
+    i == 0 ? text.field("device_map") << "[" : text << ", ";
+    text << m.device_map[i].source << " -> " << m.device_map[i].target;
   }
-  if (!m.device_map.empty()) add("device_map", map_text(m.device_map));
-  if (m.retain_graph) add("retain_graph", "true");
-  if (m.rref_created_on != -1) add("rref_created_on", std::to_string(m.rref_created_on));
-  if (m.rref_local_id != -1) add("rref_local_id", std::to_string(m.rref_local_id));
-  return "{" + text + "}";
+  if (!m.device_map.empty()) text << "]";
+  if (m.retain_graph) text.field("retain_graph") << "true";
+  text.number("rref_created_on", m.rref_created_on, -1);
+  text.number("rref_local_id", m.rref_local_id, -1);
+  text << "}";
+  return std::move(text.text);
 }
 
 }  // namespace v0

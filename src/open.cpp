@@ -15,7 +15,6 @@
 #include "gradtail/strip.hpp"
 #include "known_layout.hpp"
 #include "little_endian.hpp"
-#include "reader.hpp"
 #include "stamp.hpp"
 
 namespace gradtail {
@@ -23,22 +22,21 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-/// Checks 6 to 9: the fast way, and for all that it declines the general way.
-template <class View>
-void read_into(Result<View>& view, std::span<const std::byte> trailer,
-               std::size_t payload_size) noexcept {
-  AutogradMetadata& metadata = Reader::metadata(*view);
-  Reader::set_trailer(*view, trailer);
-  const auto known = [&](auto crc) {
-    return read_known<decltype(crc)>(trailer, payload_size, metadata);
-  };
-  if (with_crc(known)) return;
-  const Result<AutogradMetadata> general = read_general(trailer, payload_size);
-  if (general) {
-    metadata = *general;
-  } else {
-    view = general.error();
-  }
+/// The fast way for forward messages, the most common ones: kept free of the others.
+template <class Crc>
+[[gnu::always_inline]] inline bool read_forward(std::span<const std::byte> bytes,
+                                                std::size_t message_size, Limits limits,
+                                                TrailerView& view) noexcept {
+  const Tail tail{bytes, message_size - bytes.size(), limits.trailer_size};
+  return read_stamped<Crc>(forward_stamp, tail, view);
+}
+
+/// The fast way for the others; and without the instruction for forward messages alone.
+[[gnu::noinline]] bool read_other(std::span<const std::byte> bytes, std::size_t message_size,
+                                  Limits limits, TrailerView& view) noexcept {
+  if (!has_crc_instruction) return read_forward<PortableCrc>(bytes, message_size, limits, view);
+  const Tail tail{bytes, message_size - bytes.size(), limits.trailer_size};
+  return read_known<HardwareCrc>(tail, view);
 }
 
 }  // namespace
@@ -68,42 +66,69 @@ Result<std::size_t> locate_trailer(std::span<const std::byte> tail, std::size_t 
   return size;
 }
 
+[[gnu::aligned(64)]] bool open_last(std::span<const std::byte> last, std::size_t message_size,
+                                    Limits limits, TrailerView& view) noexcept {
+  if (has_crc_instruction && read_forward<HardwareCrc>(last, message_size, limits, view))
+      [[likely]] {
+    return true;
+  }
+  return read_other(last, message_size, limits, view);
+}
+
 Result<TrailerView> read_trailer(std::span<const std::byte> trailer,
                                  std::size_t payload_size) noexcept {
-  Result<TrailerView> view(std::in_place);
-  read_into(view, trailer, payload_size);
-  return view;
+  TrailerView view;
+  if (open_last(trailer, payload_size + trailer.size(), Limits{Limits::most}, view)) return view;
+  const Result<AutogradMetadata> general = read_general(trailer, payload_size);
+  if (!general) return general.error();
+  return TrailerView(*general, trailer);
 }
 
 Result<TrailerView> open_into(std::span<const std::byte> message, TrailerScratch& scratch,
                               Limits limits) noexcept {
   const std::span<std::byte> memory = scratch.memory();
   limits.trailer_size = std::min(limits.trailer_size, memory.size());
-  Result<MessageView> opened = open_bytes(message, limits);
+  const Result<MessageView> opened = open_bytes(message, limits);
   if (!opened) return opened.error();
   const std::span<const std::byte> trailer = opened->trailer();
   std::ranges::copy(trailer, memory.begin());
-  AutogradMetadata& metadata = Reader::metadata(*opened);
+  AutogradMetadata metadata = opened->metadata();
   if (!metadata.device_map.empty()) {
     const auto at = std::as_bytes(metadata.device_map).data() - trailer.data();
     metadata.device_map = lend_pairs(memory.data() + at, metadata.device_map.size());
   }
-  Reader::set_trailer(*opened, memory.first(trailer.size()));
-  return *opened;
+  return TrailerView(metadata, memory.first(trailer.size()));
 }
 
-Result<MessageView> open_bytes(std::span<const std::byte> message, Limits limits) noexcept {
+/// All but forward messages, kept out of their way.
+[[gnu::noinline]] static Result<MessageView> open_other(std::span<const std::byte> message,
+                                                        Limits limits) noexcept {
+  Result<MessageView> view(std::in_place, TrailerView(), message.size());
+  if (read_other(message, message.size(), limits, *view)) return view;
   const std::span tail = message.last(std::min(message.size(), footer_size));
   const Result<std::size_t> size = locate_trailer(tail, message.size(), limits);
-  Result<MessageView> view(std::in_place);
-  if (size) {
-    const std::size_t payload_size = message.size() - *size;
-    Reader::set_payload(*view, message.first(payload_size));
-    read_into(view, message.last(*size), payload_size);
-  } else {
+  if (!size) {
     view = size.error();
+    return view;
+  }
+  const std::span trailer = message.last(*size);
+  const Result<AutogradMetadata> read = read_general(trailer, message.size() - *size);
+  if (read) {
+    view.emplace(TrailerView(*read, trailer), message.size());
+  } else {
+    view = read.error();
   }
   return view;
+}
+
+[[gnu::aligned(64)]] Result<MessageView> open_bytes(std::span<const std::byte> message,
+                                                    Limits limits) noexcept {
+  TrailerView found;
+  if (has_crc_instruction && read_forward<HardwareCrc>(message, message.size(), limits, found))
+      [[likely]] {
+    return Result<MessageView>(std::in_place, found, message.size());
+  }
+  return open_other(message, limits);
 }
 
 }  // namespace detail

@@ -24,7 +24,8 @@ inline constexpr std::size_t stamp_words = 11;
 using Words = std::array<std::uint64_t, stamp_words>;
 
 /// Adds `value` to the little-endian image at byte position `at`; there must be zeros.
-constexpr void put(Words& words, std::size_t at, std::uint64_t value) noexcept {
+[[gnu::always_inline]] constexpr void put(Words& words, std::size_t at,
+                                          std::uint64_t value) noexcept {
   words[at / 8] |= value << (at % 8 * 8);
 }
 
@@ -48,7 +49,7 @@ struct Stamp {
   Words constant{};             ///< the bytes that are the same whatever the values
   Words mask{};                 ///< all ones over those bytes, but for gaps and padding
   std::size_t fixed_words = 0;  ///< leading words without any value in them
-  std::uint32_t crc_after_fixed = crc_start;  ///< the CRC's state behind those
+  std::uint64_t crc_after_fixed = crc_start;  ///< the CRC's state behind those
 };
 
 /// The stamp for these fields and a map of any `pair_count` pairs.
@@ -73,6 +74,12 @@ struct Stamp {
   if (layout.map != 0)
     add(layout.at[Slot::device_map], layout.map - layout.at[Slot::device_map], 0xFFFFFFFF);
   return stamp;
+}
+
+/// Bytes of the trailer of the stamp's fields and a map of `pair_count` pairs.
+[[gnu::always_inline]] constexpr std::size_t stamped_size(const Stamp& stamp,
+                                                          std::size_t pair_count) noexcept {
+  return stamp.layout.size + 4 * (pair_count - stamp.pair_count) + footer_size;
 }
 
 /// The same, for a set that is known when the library is built: with the CRC of what is fixed.
@@ -105,26 +112,50 @@ inline constexpr Stamp retained_stamp = make_common_stamp(retained_fields, 0);
 inline constexpr Stamp rref_stamp = make_common_stamp(rref_fields, 0);
 inline constexpr Stamp cleanup_stamp = make_common_stamp(cleanup_fields, 0);
 
-/// Calls `use` with the stamp for these fields: one of the constants above where there is one, so
-/// that the compiler builds a copy of `use` for each with the positions folded in.
-template <class Use>
-[[gnu::always_inline]] inline auto with_stamp(FieldSet set, std::size_t pair_count, Use use) {
-  switch (set) {
-    case forward_fields:
-      return use(forward_stamp);
-    case mapped_fields:
-      return pair_count % 2 != 0 ? use(odd_mapped_stamp) : use(even_mapped_stamp);
-    case backward_fields:
-      return use(backward_stamp);
-    case retained_fields:
-      return use(retained_stamp);
-    case rref_fields:
-      return use(rref_stamp);
-    case cleanup_fields:
-      return use(cleanup_stamp);
-    default:
-      return use(make_stamp(set, pair_count));
-  }
+/// Whether exactly the stamp's fields are set, all scalars in range.
+[[nodiscard, gnu::always_inline]] inline bool fits(const Stamp& stamp,
+                                                   const AutogradMetadata& m) noexcept {
+  const auto has = [&stamp](Slot::Id id) { return stamp.layout.at[id] != 0; };
+  const std::size_t pairs = m.device_map.size();
+  if (has(Slot::device_map) && (pairs == 0 || pairs % 2 != stamp.pair_count % 2)) return false;
+  std::int64_t set = 0;     // fields that must be set and in range: negative if one isn't
+  std::uint64_t unset = 0;  // fields that must be absent: 0 if they are
+  const auto sort = [&](Slot::Id id, std::int64_t value) __attribute__((always_inline)) {
+    if (has(id)) set |= value;
+    if (!has(id)) unset |= static_cast<std::uint64_t>(~value);
+  };
+  sort(Slot::context_id, m.context_id);
+  sort(Slot::message_id, m.message_id);
+  sort(Slot::from_worker_id, m.from_worker_id);
+  sort(Slot::rref_created_on, m.rref_created_on);
+  sort(Slot::rref_local_id, m.rref_local_id);
+  if (!has(Slot::device_map)) unset |= pairs;
+  if (!has(Slot::retain_graph)) unset |= m.retain_graph ? 1 : 0;
+  if (set < 0 || unset != 0) return false;
+  if (has(Slot::wrapped_message_type) != (m.wrapped_message_type != 0)) return false;
+  return !has(Slot::retain_graph) || m.retain_graph;
+}
+
+/// A stamp as a type, so that a function made for it has the positions folded in.
+template <const Stamp& stamp>
+struct Common {
+  /// Whether fitting it is all that has to be checked.
+  static constexpr bool whole = stamp.pair_count == 0;
+
+  constexpr operator const Stamp&() const noexcept { return stamp; }  // NOLINT
+};
+
+/// Calls `use` with the Common stamp that fits the metadata, or `otherwise` where none does.
+template <class Use, class Otherwise>
+[[gnu::always_inline]] inline auto with_stamp(const AutogradMetadata& m, Use use,
+                                              Otherwise otherwise) {
+  if (fits(even_mapped_stamp, m)) return use(Common<even_mapped_stamp>{});
+  if (fits(odd_mapped_stamp, m)) return use(Common<odd_mapped_stamp>{});
+  if (fits(backward_stamp, m)) return use(Common<backward_stamp>{});
+  if (fits(retained_stamp, m)) return use(Common<retained_stamp>{});
+  if (fits(rref_stamp, m)) return use(Common<rref_stamp>{});
+  if (fits(cleanup_stamp, m)) return use(Common<cleanup_stamp>{});
+  return otherwise();
 }
 
 }  // namespace detail

@@ -37,6 +37,9 @@ struct BadValue {
 /// The same for a device map alone.
 [[nodiscard]] BadValue first_bad_pair(std::span<const DevicePair> map) noexcept;
 
+/// Whether first_bad_pair would find nothing, at a fraction of its cost.
+[[nodiscard]] bool pairs_valid(std::span<const DevicePair> map) noexcept;
+
 /// The order of the wire: ascending by the source's type and index as signed numbers.
 [[nodiscard]] constexpr bool source_before(const DevicePair& a, const DevicePair& b) noexcept {
   return a.source.type != b.source.type ? a.source.type < b.source.type

@@ -18,10 +18,6 @@ namespace {
 static_assert(max_trailer_size == layout_of((1U << Slot::count) - 1, max_device_pairs).size + 16);
 static_assert(min_trailer_size == layout_of(0, 0).size + 16);
 
-constexpr std::size_t stamped_size(const Stamp& stamp, std::size_t pair_count) noexcept {
-  return stamp.layout.size + 4 * (pair_count - stamp.pair_count) + footer_size;
-}
-
 /// The trailer's words up to the map's first elements.
 [[gnu::always_inline]] inline Words image_of(const Stamp& stamp,
                                              const AutogradMetadata& m) noexcept {
@@ -44,9 +40,9 @@ constexpr std::size_t stamped_size(const Stamp& stamp, std::size_t pair_count) n
 template <class Crc>
 struct WordWriter {
   std::byte* to;
-  std::uint32_t crc = crc_start;
+  std::uint64_t crc;
 
-  void operator()(std::uint64_t word) noexcept {
+  [[gnu::always_inline]] void operator()(std::uint64_t word) noexcept {
     crc = Crc::step(crc, word);
     store(to, word);
     to += 8;
@@ -56,7 +52,8 @@ struct WordWriter {
 /// The map's elements that don't share a word with its length; a last one alone is padded with
 /// zeros.
 template <class Crc>
-void write_pairs(WordWriter<Crc>& write, std::span<const DevicePair> pairs) noexcept {
+[[gnu::always_inline]] inline void write_pairs(WordWriter<Crc>& write,
+                                               std::span<const DevicePair> pairs) noexcept {
   const std::byte* from = std::as_bytes(pairs).data();
   std::size_t left = pairs.size();
   for (; left >= 2; left -= 2, from += 8) write(load<std::uint64_t>(from));
@@ -90,69 +87,115 @@ template <class Crc>
   });
   if (layout.map != 0) write_pairs(write, map);
   write(size | std::uint64_t{format_version} << 32);
-  const std::uint32_t checksum = ~Crc::step(write.crc, payload_size);
+  const auto checksum = static_cast<std::uint32_t>(~Crc::step(write.crc, payload_size));
   store(write.to, checksum | std::uint64_t{magic} << 32);
 }
 
-template <class Crc>
-void write_with(const AutogradMetadata& m, std::span<const DevicePair> map,
-                std::uint64_t payload_size, std::byte* out) noexcept {
-  with_stamp(
-      present_fields(m), map.size(), [&](const Stamp& stamp) __attribute__((always_inline)) {
-        write_stamped<Crc>(stamp, m, map, payload_size, out);
-      });
+/// Into the order of the wire. On a heap: a third of the code of std::sort.
+[[gnu::cold]] void sort(std::span<DevicePair> map) noexcept {
+  std::ranges::make_heap(map, source_before);
+  std::ranges::sort_heap(map, source_before);
 }
 
-/// A copy of the map, of no more pairs than one may have, in the order of the wire.
-std::span<const DevicePair> sorted_copy(std::span<const DevicePair> map,
-                                        std::span<std::byte> memory) noexcept {
-  auto* pairs = reinterpret_cast<DevicePair*>(memory.data());
-  std::ranges::copy(map, pairs);
-  if (!std::is_sorted(pairs, pairs + map.size(), source_before)) {
-    std::sort(pairs, pairs + map.size(), source_before);
+/// The end of every way to write: all is checked but the room.
+template <class Crc>
+[[gnu::always_inline]] inline std::size_t write_valid(const Stamp& stamp, std::span<std::byte> room,
+                                                      const AutogradMetadata& m,
+                                                      std::span<const DevicePair> map,
+                                                      std::uint64_t payload_size) noexcept {
+  const std::size_t size = stamped_size(stamp, map.size());
+  if (room.size() < size) [[unlikely]]
+    return 0;
+  write_stamped<Crc>(stamp, m, map, payload_size, room.data());
+  return size;
+}
+
+using MapMemory = std::array<std::byte, max_device_pairs * sizeof(DevicePair)>;
+
+/// A copy of a device map of no more pairs than one may have.
+std::span<DevicePair> copy_of(std::span<const DevicePair> map, MapMemory& memory) noexcept {
+  if (!map.empty()) std::memmove(memory.data(), map.data(), map.size_bytes());
+  return {reinterpret_cast<DevicePair*>(memory.data()), map.size()};
+}
+
+/// With a device map, or fields of a set that is not common: there is more to check. The map is
+/// copied, as the caller's may be in another order, or lie where the trailer is to be written.
+template <class Crc, class S>
+[[gnu::noinline]] std::size_t write_mapped(std::span<std::byte> room, const AutogradMetadata& m,
+                                           std::uint64_t payload_size, const S& stamp) noexcept {
+  if (m.device_map.size() > max_device_pairs || !scalars_valid(m)) return 0;
+  MapMemory memory;  // NOLINT: filled by the copy
+  const std::span map = copy_of(m.device_map, memory);
+  if (!pairs_valid(map)) {
+    sort(map);
+    if (!pairs_valid(map)) return 0;
   }
-  return {pairs, map.size()};
+  return write_valid<Crc>(stamp, room, m, map, payload_size);
+}
+
+/// Fields of a set that is not common.
+[[gnu::noinline]] std::size_t write_rare(std::span<std::byte> room, const AutogradMetadata& m,
+                                         std::uint64_t payload_size) noexcept {
+  return write_mapped<AnyCrc>(room, m, payload_size,
+                              make_stamp(present_fields(m), m.device_map.size()));
+}
+
+/// All but forward messages, kept out of their way.
+[[gnu::noinline]] std::size_t write_other(std::span<std::byte> room, const AutogradMetadata& m,
+                                          std::uint64_t payload_size) noexcept {
+  const auto common = [&]<class S>(const S& stamp) __attribute__((always_inline)) {
+    if constexpr (S::whole) return write_valid<HardwareCrc>(stamp, room, m, {}, payload_size);
+    return write_mapped<HardwareCrc, S>(room, m, payload_size, stamp);
+  };
+  const auto rare = [&]() __attribute__((always_inline)) {
+    return write_rare(room, m, payload_size);
+  };
+  return has_crc_instruction ? with_stamp(m, common, rare) : rare();
+}
+
+[[gnu::noinline]] std::size_t write_forward_portably(std::span<std::byte> room,
+                                                     const AutogradMetadata& m,
+                                                     std::uint64_t payload_size) noexcept {
+  return write_valid<PortableCrc>(forward_stamp, room, m, {}, payload_size);
 }
 
 }  // namespace
 
-Prepared::Prepared(const AutogradMetadata& metadata, std::uint64_t payload_size) noexcept  // NOLINT
-    : metadata_(metadata),
-      payload_size_(payload_size),
-      size_(trailer_size(metadata)),
-      map_(metadata.device_map) {
-  if (map_.empty() && scalars_valid(metadata)) return;
-  if (map_.size() <= max_device_pairs) map_ = sorted_copy(map_, pairs_);
-  const BadValue bad = first_bad_value(metadata, map_, metadata.retain_graph ? 1 : 0);
-  if (bad.field != Field::none) {
-    size_ = Error{Code::invalid, Check::values, bad.field, static_cast<std::size_t>(payload_size)};
-  }
+[[gnu::aligned(64)]] std::size_t try_write(std::span<std::byte> room, const AutogradMetadata& m,
+                                           std::uint64_t payload_size) noexcept {
+  if (!fits(forward_stamp, m)) [[unlikely]]
+    return write_other(room, m, payload_size);
+  if (!has_crc_instruction) [[unlikely]]
+    return write_forward_portably(room, m, payload_size);
+  return write_valid<HardwareCrc>(forward_stamp, room, m, {}, payload_size);
 }
 
-void Prepared::write(std::byte* out) const noexcept {
-  with_crc([&](auto crc) { write_with<decltype(crc)>(metadata_, map_, payload_size_, out); });
+[[gnu::cold]] Error write_error(const AutogradMetadata& m, std::uint64_t payload_size) noexcept {
+  MapMemory memory;  // NOLINT: filled by the copy
+  std::span<const DevicePair> map = m.device_map;
+  if (map.size() <= max_device_pairs) {
+    const std::span copy = copy_of(map, memory);
+    sort(copy);
+    map = copy;
+  }
+  const BadValue bad = first_bad_value(m, map, m.retain_graph ? 1 : 0);
+  const auto offset = static_cast<std::size_t>(payload_size);
+  if (bad.field != Field::none) return {Code::invalid, Check::values, bad.field, offset};
+  return {Code::no_space, Check::room, Field::none, offset};
 }
 
 }  // namespace detail
 
 std::size_t trailer_size(const AutogradMetadata& metadata) noexcept {
+  using namespace detail;
   const std::size_t pair_count = metadata.device_map.size();
-  return detail::with_stamp(
-      detail::present_fields(metadata),
-      pair_count, [&](const detail::Stamp& stamp) __attribute__((always_inline)) {
-        return detail::stamped_size(stamp, pair_count);
-      });
-}
-
-Result<std::size_t> write_trailer(std::span<std::byte> room, const AutogradMetadata& metadata,
-                                  std::uint64_t payload_size) noexcept {
-  const detail::Prepared trailer(metadata, payload_size);
-  if (!trailer.size()) return trailer.size();
-  if (room.size() < *trailer.size()) {
-    return Error{Code::no_space, Check::room, Field::none, static_cast<std::size_t>(payload_size)};
-  }
-  trailer.write(room.data());
-  return trailer.size();
+  const auto common = [&](const Stamp& stamp) __attribute__((always_inline)) {
+    return stamped_size(stamp, pair_count);
+  };
+  const auto rare = [&] {
+    return layout_of(present_fields(metadata), pair_count).size + footer_size;
+  };
+  return with_stamp(metadata, common, rare);
 }
 
 }  // namespace v0

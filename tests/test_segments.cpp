@@ -208,7 +208,8 @@ TEST_CASE("segments that shrink while they are walked are refused") {
     [[nodiscard]] std::size_t size() const { return ++walks > 2 ? 8 : bytes.size(); }
   };
   const Bytes message = reference::message_of(0, reference::forward);
-  const Shrinking segments[] = {{message}};
+  const std::span<const std::byte> bytes = message;
+  const Shrinking segments[] = {{bytes.first(30)}, {bytes.subspan(30)}};
   TrailerScratch scratch;
   const auto opened = gradtail::open(segments, scratch);
   REQUIRE(!opened);

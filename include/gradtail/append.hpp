@@ -2,8 +2,10 @@
 // Putting a trailer behind the payload in a container that grows.
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstddef>
+#include <cstring>
 #include <ranges>
 #include <string>
 
@@ -18,7 +20,9 @@ inline namespace v0 {
 /// A container of bytes that grows and shrinks: std::vector of char, unsigned char or std::byte,
 /// std::string, with any allocator, and others of that shape.
 template <class C>
-concept ByteContainer = ByteRange<C> && requires(C& container, std::size_t size) {
+concept ByteContainer = ByteRange<C> &&
+    requires(C& container, std::size_t size, const std::ranges::range_value_t<C>* bytes) {
+  container.insert(container.end(), bytes, bytes);
   container.resize(size);
   container.reserve(size);
   { container.capacity() } -> std::convertible_to<std::size_t>;
@@ -52,13 +56,14 @@ void reserve_exactly(std::basic_string<Char, Traits, Allocator>& text, std::size
 template <ByteContainer C>
 [[nodiscard]] Result<std::size_t> append(C& buffer, const AutogradMetadata& metadata) {
   const std::size_t payload_size = std::ranges::size(buffer);
-  const detail::Prepared trailer(metadata, payload_size);
-  if (!trailer.size()) return trailer.size();
-  const std::size_t message_size = payload_size + *trailer.size();
+  std::array<std::byte, max_trailer_size> trailer;  // NOLINT: the writer writes what is used of it
+  const Result<std::size_t> size = write_trailer(trailer, metadata, payload_size);
+  if (!size) return size;
+  const std::size_t message_size = payload_size + *size;
   if (buffer.capacity() < message_size) detail::reserve_exactly(buffer, message_size);
-  buffer.resize(message_size);
-  trailer.write(detail::writable(buffer).data() + payload_size);
-  return trailer.size();
+  const auto* first = reinterpret_cast<const std::ranges::range_value_t<C>*>(trailer.data());
+  buffer.insert(buffer.end(), first, first + *size);
+  return size;
 }
 
 }  // namespace v0

@@ -24,16 +24,15 @@
 namespace gradtail {
 inline namespace v0 {
 
-namespace detail {
-struct Reader;
-}  // namespace detail
-
 /// A trailer that has passed every check. Borrows: the device map and `trailer()` point into the
 /// memory where the trailer was read.
 class TrailerView {
  public:
   /// No trailer: no metadata, no bytes.
   TrailerView() = default;
+  /// For the library's own readers.
+  TrailerView(const AutogradMetadata& metadata, std::span<const std::byte> trailer) noexcept
+      : metadata_(metadata), trailer_(trailer) {}
 
   /// What the sender said. Every value is in the range that AutogradMetadata gives.
   [[nodiscard]] const AutogradMetadata& metadata() const noexcept { return metadata_; }
@@ -43,8 +42,6 @@ class TrailerView {
   [[nodiscard]] std::span<const std::byte> trailer() const noexcept { return trailer_; }
 
  private:
-  friend struct detail::Reader;
-
   AutogradMetadata metadata_;
   std::span<const std::byte> trailer_;
 };
@@ -53,13 +50,20 @@ class TrailerView {
 /// `open`, which must outlive it and not change. Cheap to copy.
 class MessageView : public TrailerView {
  public:
+  /// No message: no metadata, no bytes.
+  MessageView() = default;
+  /// For the library's own readers.
+  MessageView(const TrailerView& trailer, std::size_t message_size) noexcept
+      : TrailerView(trailer), message_size_(message_size) {}
+
   /// The bytes before the trailer, never read by gradtail. May end in a trailer of its own.
-  [[nodiscard]] std::span<const std::byte> payload() const noexcept { return payload_; }
+  [[nodiscard]] std::span<const std::byte> payload() const noexcept {
+    const std::size_t size = message_size_ - trailer().size();
+    return {trailer().data() - size, size};
+  }
 
  private:
-  friend struct detail::Reader;
-
-  std::span<const std::byte> payload_;
+  std::size_t message_size_ = 0;
 };
 
 static_assert(std::is_trivially_copyable_v<TrailerView>);

@@ -45,6 +45,12 @@ class [[nodiscard]] Result {
   /// Nobody has asked a temporary whether it has a value, and what it owns is gone with it.
   constexpr const T* operator->() const&& = delete;
 
+  /// Makes a value in place of what is there.
+  template <class... Args>
+  constexpr T& emplace(Args&&... args) {
+    return value_.emplace(std::forward<Args>(args)...);
+  }
+
   /// The value, or `other` where there is none.
   template <class U>
   [[nodiscard]] constexpr T value_or(U&& other) const& {
@@ -57,7 +63,12 @@ class [[nodiscard]] Result {
 
  private:
   std::optional<T> value_;
-  Error error_{};
+  // Written only where there is no value: results that have one are cheaper to make.
+  struct NoError {};
+  union {
+    NoError no_error_ = {};
+    Error error_;
+  };
 };
 
 }  // namespace v0

@@ -79,11 +79,15 @@ template <Segment S>
   }
 }
 
-/// Bytes of all segments together.
+/// Bytes of all segments together, and the last one that is not empty.
 template <class R>
-[[nodiscard]] std::size_t total_size(R& segments) {
+[[nodiscard]] std::size_t total_size(R& segments, std::span<const std::byte>& last) {
   std::size_t total = 0;
-  for (auto&& segment : segments) total += segment_bytes(segment).size();
+  for (auto&& segment : segments) {
+    const std::span<const std::byte> bytes = segment_bytes(segment);
+    total += bytes.size();
+    if (!bytes.empty()) last = bytes;
+  }
   return total;
 }
 
@@ -118,6 +122,11 @@ template <class R>
 /// The checks from the checksum on, on the located trailer. Errors as `open`.
 [[nodiscard]] GRADTAIL_API Result<TrailerView> read_trailer(std::span<const std::byte> trailer,
                                                             std::size_t payload_size) noexcept;
+
+/// All checks at once, where a trailer of a usual layout lies whole in the last segment, `last`.
+/// False where it doesn't, or anything is wrong: then the other two tell what.
+[[nodiscard]] GRADTAIL_API bool open_last(std::span<const std::byte> last, std::size_t message_size,
+                                          Limits limits, TrailerView& view) noexcept;
 
 }  // namespace detail
 
@@ -183,22 +192,54 @@ class PayloadSegments {
 template <std::forward_iterator I>
 class SegmentedMessageView : public TrailerView {
  public:
-  /// For the library's own readers.
-  SegmentedMessageView(const TrailerView& trailer, I first, std::size_t payload_size)
-      : TrailerView(trailer), first_(first), payload_size_(payload_size) {}
+  /// For the library's own readers, who set the rest.
+  SegmentedMessageView(I first, std::size_t message_size)
+      : first_(first), message_size_(message_size) {}
 
   /// Bytes of the payload, all segments together.
-  [[nodiscard]] std::size_t payload_size() const noexcept { return payload_size_; }
+  [[nodiscard]] std::size_t payload_size() const noexcept {
+    return message_size_ - trailer().size();
+  }
 
   /// The payload where it lies, never read by gradtail: a range of std::span<const std::byte>.
-  [[nodiscard]] PayloadSegments<I> payload() const { return {first_, payload_size_}; }
+  [[nodiscard]] PayloadSegments<I> payload() const { return {first_, payload_size()}; }
 
  private:
   I first_;
-  std::size_t payload_size_;
+  std::size_t message_size_;
 };
 
 static_assert(std::is_trivially_copyable_v<SegmentedMessageView<const std::span<std::byte>*>>);
+
+namespace detail {
+
+/// The checks one after the other, for a trailer that straddles segments or isn't a usual one.
+template <class R, class I>
+void open_gathered(R& segments, TrailerScratch& scratch, std::size_t message_size, Limits limits,
+                   Result<SegmentedMessageView<I>>& view) {
+  const std::size_t tail_size = std::min(message_size, footer_size);
+  std::array<std::byte, footer_size> gathered;
+  const std::span tail = slice(segments, message_size - tail_size, tail_size, gathered);
+  const Result<std::size_t> size = locate_trailer(tail, message_size, limits);
+  if (!size) {
+    view = size.error();
+    return;
+  }
+  const std::size_t payload_size = message_size - *size;
+  const std::span trailer = slice(segments, payload_size, *size, scratch.memory());
+  if (trailer.size() != *size) {  // segments that shrink as they are walked
+    view = Error{Code::corrupt, Check::trailer_size, Field::none, payload_size};
+    return;
+  }
+  const Result<TrailerView> read = read_trailer(trailer, payload_size);
+  if (read) {
+    static_cast<TrailerView&>(*view) = *read;
+  } else {
+    view = read.error();
+  }
+}
+
+}  // namespace detail
 
 /// Takes exactly one trailer, the outermost, off a message in segments. The same promises, checks
 /// and errors as for one span, whatever the cuts; offsets count from the first segment's first
@@ -210,20 +251,14 @@ requires(std::ranges::borrowed_range<R>)
     [[nodiscard]] Result<SegmentedMessageView<std::ranges::iterator_t<R>>> open(
         R&& segments, TrailerScratch& scratch, Limits limits = {}) {
   limits.trailer_size = std::min(limits.trailer_size, scratch.memory().size());
-  const std::size_t message_size = detail::total_size(segments);
-  const std::size_t tail_size = std::min(message_size, footer_size);
-  std::array<std::byte, footer_size> gathered;
-  const std::span tail = detail::slice(segments, message_size - tail_size, tail_size, gathered);
-  const Result<std::size_t> size = detail::locate_trailer(tail, message_size, limits);
-  if (!size) return size.error();
-  const std::size_t payload_size = message_size - *size;
-  const std::span trailer = detail::slice(segments, payload_size, *size, scratch.memory());
-  if (trailer.size() != *size) {  // segments that shrink as they are walked
-    return Error{Code::corrupt, Check::trailer_size, Field::none, payload_size};
+  std::span<const std::byte> last;
+  const std::size_t message_size = detail::total_size(segments, last);
+  Result<SegmentedMessageView<std::ranges::iterator_t<R>>> view(
+      std::in_place, std::ranges::begin(segments), message_size);
+  if (!detail::open_last(last, message_size, limits, *view)) {
+    detail::open_gathered(segments, scratch, message_size, limits, view);
   }
-  const Result<TrailerView> read = detail::read_trailer(trailer, payload_size);
-  if (!read) return read.error();
-  return SegmentedMessageView(*read, std::ranges::begin(segments), payload_size);
+  return view;
 }
 
 /// A view into a temporary range of segments would dangle.

@@ -26,12 +26,8 @@ class Trailer {
   [[nodiscard]] static Result<Trailer> make(const AutogradMetadata& metadata,
                                             std::uint64_t payload_size) noexcept {
     Result<Trailer> made{Trailer()};
-    const Result<std::size_t> size = write_trailer(made->bytes_, metadata, payload_size);
-    if (size) {
-      made->size_ = *size;
-    } else {
-      made = size.error();
-    }
+    made->size_ = detail::try_write(made->bytes_, metadata, payload_size);
+    if (made->size_ == 0) made = detail::write_error(metadata, payload_size);
     return made;
   }
 

@@ -41,9 +41,10 @@ void mend_checksum(Bytes& message) {
   if (size > message.size() || size < gradtail::min_trailer_size || size % 8 != 0) return;
   const std::size_t payload_size = message.size() - size;
   using gradtail::detail::PortableCrc;
-  const std::uint32_t crc = gradtail::detail::crc_words<PortableCrc>(
+  const std::uint64_t crc = gradtail::detail::crc_words<PortableCrc>(
       gradtail::detail::crc_start, message.data() + payload_size, size - 8);
-  store(message.data() + message.size() - 8, ~PortableCrc::step(crc, payload_size));
+  store(message.data() + message.size() - 8,
+        static_cast<std::uint32_t>(~PortableCrc::step(crc, payload_size)));
 }
 
 Bytes message_of(Input& input) {

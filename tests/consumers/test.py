@@ -34,7 +34,7 @@ class Build:
         def introspect(what):
             return json.loads(run(["meson", "introspect", what, folder]))
         options = {option["name"]: option["value"] for option in introspect("--buildoptions")}
-        compilers = [group["compiler"] for target in introspect("--targets")
+        compilers = [group.get("compiler") for target in introspect("--targets")
                      if target["name"] == "gradtail" for group in target["target_sources"]]
         compiler = " ".join(next(filter(None, compilers)))
         return Build(folder, options, compiler, introspect("--projectinfo")["version"])

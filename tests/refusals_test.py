@@ -17,7 +17,7 @@ def refuses(scratch, message, *options, **binaries):
     command = ["meson", "setup", scratch / "build", SOURCE, "--native-file", scratch / "native.ini",
                "-Dtests=disabled", "-Dexamples=disabled", *options]
     done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          check=False)
+                          check=False, cwd=scratch)
     assert done.returncode == 1 and message in done.stdout, (
         f"exit status {done.returncode}, and not '{message}' in:\n{done.stdout}")
 
@@ -62,7 +62,7 @@ def main():
     global SOURCE
     if len(sys.argv) != 2:
         sys.exit("usage: refusals_test.py SOURCE_TREE")
-    SOURCE = sys.argv[1]
+    SOURCE = pathlib.Path(sys.argv[1]).resolve()
     failed = 0
     for test in TESTS:
         with tempfile.TemporaryDirectory(prefix="gradtail-refusals-") as scratch:

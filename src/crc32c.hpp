@@ -44,7 +44,9 @@ struct PortableCrc {
   [[nodiscard]] static constexpr std::uint64_t step(std::uint64_t crc,
                                                     std::uint64_t word) noexcept {
     word ^= crc;
-    const auto byte = [word](unsigned i) { return word >> (8 * i) & 0xFF; };
+    const auto byte = [word](unsigned i) {
+      return static_cast<std::size_t>(word >> (8 * i) & 0xFF);
+    };
     return crc_tables[7][byte(0)] ^ crc_tables[6][byte(1)] ^ crc_tables[5][byte(2)] ^
            crc_tables[4][byte(3)] ^ crc_tables[3][byte(4)] ^ crc_tables[2][byte(5)] ^
            crc_tables[1][byte(6)] ^ crc_tables[0][byte(7)];

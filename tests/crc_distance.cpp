@@ -7,6 +7,7 @@
 // them.
 #include <algorithm>
 #include <bit>
+#include <bitset>
 #include <cstdint>
 #include <cstdio>
 #include <vector>
@@ -35,10 +36,13 @@ std::vector<std::uint32_t> syndromes(std::size_t word_count) {
 std::size_t failures(const std::vector<std::uint32_t>& sorted) {
   std::size_t failed = sorted.front() == 0 ? 1 : 0;
   for (std::size_t i = 1; i < sorted.size(); ++i) failed += sorted[i] == sorted[i - 1] ? 1U : 0U;
-  std::vector<bool> is_syndrome(std::size_t{1} << 32);
-  for (const std::uint32_t syndrome : sorted) is_syndrome[syndrome] = true;
+  std::vector<std::bitset<64>> is_syndrome(std::size_t{1} << 26);  // 2^32 bits
+  for (const std::uint32_t syndrome : sorted) is_syndrome[syndrome / 64].set(syndrome % 64);
   for (std::size_t i = 0; i < sorted.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) failed += is_syndrome[sorted[i] ^ sorted[j]] ? 1U : 0U;
+    for (std::size_t j = 0; j < i; ++j) {
+      const std::uint32_t sum = sorted[i] ^ sorted[j];
+      failed += is_syndrome[sum / 64][sum % 64] ? 1U : 0U;
+    }
   }
   return failed;
 }

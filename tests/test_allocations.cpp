@@ -199,7 +199,7 @@ TEST_CASE("every kind of refusal of a message allocates nothing") {
   };
   for (const auto& [check, message] : rows) {
     Readers readers(message);
-    CHECK(during([&, check = check] { return readers.refuse(check); }) == no_allocation);
+    CHECK(during([&, expected = check] { return readers.refuse(expected); }) == no_allocation);
   }
 }
 

@@ -114,11 +114,13 @@ TEST_CASE("random bytes under a checksum that holds never crash, and read in ran
   std::mt19937_64 random(1);
   int accepted = 0;
   for (int round = 0; round < 200000; ++round) {
-    Bytes message = reference::message_of(random() % 9, reference::full);
+    Bytes message = reference::message_of(static_cast<std::size_t>(random() % 9), reference::full);
     const std::size_t payload_size =
         message.size() - reference::trailer_of(reference::full, 0).size();
     for (std::uint64_t changes = 1 + random() % 4; changes-- > 0;) {
-      const std::size_t at = payload_size + random() % (message.size() - payload_size - 16);
+      const auto in_table =
+          static_cast<std::size_t>(random() % (message.size() - payload_size - 16));
+      const std::size_t at = payload_size + in_table;
       if (at - payload_size >= 4 && at - payload_size < 8) continue;
       message[at] = static_cast<std::byte>(random() % 2 != 0 ? random() : random() % 8);
     }

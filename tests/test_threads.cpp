@@ -62,8 +62,10 @@ std::vector<std::uint64_t> counters_of(IdGenerator& ids, std::size_t attempts) {
 bool complete(const std::vector<std::uint64_t>& counters, std::uint64_t first) {
   std::vector<bool> seen(counters.size());
   for (const std::uint64_t counter : counters) {
-    if (counter - first >= seen.size() || seen[counter - first]) return false;
-    seen[counter - first] = true;
+    if (counter - first >= seen.size()) return false;
+    const auto i = static_cast<std::size_t>(counter - first);
+    if (seen[i]) return false;
+    seen[i] = true;
   }
   return true;
 }

@@ -64,7 +64,7 @@ void parse_damage(std::string_view text, Options& options) {
   }
   const auto worker = parse_number("W of --fault damage:W:N", text.substr(0, colon), 0, 1);
   const auto frame = parse_number("N of --fault damage:W:N", text.substr(colon + 1), 0, UINT32_MAX);
-  options.faults[worker].damaged_frames.push_back(frame);
+  options.faults[static_cast<std::size_t>(worker)].damaged_frames.push_back(frame);
 }
 
 void parse_fault(std::string_view text, Options& options) {
@@ -95,7 +95,8 @@ constexpr std::array settings{
             }},
     Setting{"--in-flight",
             [](std::string_view value, Options& options) {
-              options.in_flight = parse_number("--in-flight", value, 8, 150);
+              options.in_flight =
+                  static_cast<std::size_t>(parse_number("--in-flight", value, 8, 150));
             }},
     Setting{"--seed",
             [](std::string_view value, Options& options) {

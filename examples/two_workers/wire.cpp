@@ -111,7 +111,7 @@ bool Connection::put_fault(std::uint64_t number, std::span<const Bytes> payload,
   if (std::ranges::count(options_.faults.damaged_frames, number) != 0) {
     std::mt19937_64 random(options_.faults.seed + number);
     std::vector<std::byte> message = joined(payload, trailer);
-    const std::size_t bit = random() % (trailer.size() * 8);
+    const auto bit = static_cast<std::size_t>(random() % (trailer.size() * 8));
     message[message.size() - 1 - bit / 8] ^= std::byte{1} << (bit % 8);
     write(std::array{Bytes(message)});
     return true;

@@ -34,7 +34,7 @@ class Build:
         def introspect(what):
             return json.loads(run(["meson", "introspect", what, folder]))
         options = {option["name"]: option["value"] for option in introspect("--buildoptions")}
-        compilers = [group["compiler"] for target in introspect("--targets")
+        compilers = [group.get("compiler") for target in introspect("--targets")
                      if target["name"] == "gradtail" for group in target["target_sources"]]
         compiler = " ".join(next(filter(None, compilers)))
         return Build(folder, options, compiler, introspect("--projectinfo")["version"])
@@ -42,6 +42,11 @@ class Build:
     @property
     def is_static(self):
         return self.options["default_library"] == "static"
+
+    @property
+    def same_flatbuffers(self):
+        """The option of Meson that makes another build find the FlatBuffers of this one."""
+        return "-Dpkg_config_path=" + ",".join(self.options["pkg_config_path"])
 
 
 @dataclasses.dataclass
@@ -99,7 +104,7 @@ def build_other_kind(build, source, folder):
     """A static library where the build made a shared one, and the other way round."""
     kind = "shared" if build.is_static else "static"
     run(["meson", "setup", folder, source, f"-Ddefault_library={kind}", "--prefix=/opt/gradtail",
-         "--libdir=lib", "-Dtests=disabled", "-Dexamples=disabled"],
+         "--libdir=lib", "-Dtests=disabled", "-Dexamples=disabled", build.same_flatbuffers],
         env=clean_environment() | {"CXX": build.compiler})
     run(["ninja", "-C", folder])
     return Build.of(folder)
@@ -187,7 +192,8 @@ def meson_builds_it_as_a_subproject(package, source):
     folder = work_folder(package, "meson")
     copy_source(source, folder / "subprojects/gradtail", package.build.folder)
     run(["meson", "setup", folder / "build", folder, "--wrap-mode=forcefallback",
-         f"-Dwerror={str(package.build.options['werror']).lower()}"],
+         f"-Dwerror={str(package.build.options['werror']).lower()}",
+         package.build.same_flatbuffers],
         env=clean_environment() | {"CXX": package.build.compiler})
     targets = json.loads(run(["meson", "introspect", "--targets", folder / "build"]))
     names = {target["name"] for target in targets}

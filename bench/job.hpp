@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The job that every row does: metadata of four scalars behind a payload, and back, checked.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace bench {
+
+/// What every row sends.
+struct Scalars {
+  std::int64_t context_id;
+  std::int64_t message_id;
+  std::int32_t from_worker_id;
+  std::uint32_t wrapped_message_type;
+
+  friend bool operator==(const Scalars&, const Scalars&) = default;
+};
+
+inline constexpr std::size_t usual_payload = 1024;
+
+/// Rows go round this many messages, so that no value is a constant and no iteration waits for
+/// the stores of the one before.
+inline constexpr std::size_t ring_size = 16;
+
+/// What the messages of the ring carry: random valid ids, workers and types.
+extern std::array<Scalars, ring_size> sent;
+
+/// Memory for the messages of one row: each a payload of usual_payload with room behind it.
+class Ring {
+ public:
+  /// `offset` is that of each message from a cache line's start.
+  explicit Ring(std::size_t offset = 0);
+
+  /// The room behind a payload.
+  [[nodiscard]] std::span<std::byte> room(std::size_t i) const {
+    return {starts_[i] + usual_payload, room_size};
+  }
+  /// Says how large a message has become.
+  void finish(std::size_t i, std::size_t trailer_size) {
+    messages_[i] = {starts_[i], usual_payload + trailer_size};
+  }
+  /// A message as it is received.
+  [[nodiscard]] std::span<const std::byte> message(std::size_t i) const { return messages_[i]; }
+
+ private:
+  static constexpr std::size_t room_size = 4160;
+  // An odd number of cache lines: the trailers don't compete for the same ones of the cache.
+  static constexpr std::size_t stride = usual_payload + room_size + 128;
+
+  std::vector<std::byte> memory_;
+  std::array<std::byte*, ring_size> starts_;
+  std::array<std::span<const std::byte>, ring_size> messages_;
+};
+
+/// Makes the compiler have these values in registers: what a row reads, it has to read.
+inline void consume(const Scalars& scalars, std::span<const std::byte> payload) {
+  asm volatile("" ::"r"(scalars.context_id), "r"(scalars.message_id), "r"(scalars.from_worker_id),
+               "r"(scalars.wrapped_message_type), "r"(payload.data()), "r"(payload.size()));
+}
+
+}  // namespace bench

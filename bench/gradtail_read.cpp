@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows of gradtail's readers.
+#include "buffer.hpp"
 #include "gradtail_way.hpp"
 
 namespace bench {
@@ -33,26 +34,6 @@ void segments_row(benchmark::State& state) {
   read_messages(state, way, [&](std::size_t i) -> const Segments& { return messages[i]; });
 }
 
-/// A container that keeps its bytes when it shrinks, so that a message can be stripped again.
-class Buffer {
- public:
-  Buffer() = default;
-  explicit Buffer(std::span<const std::byte> message) : bytes_(message.begin(), message.end()) {
-    size_ = bytes_.size();
-  }
-  [[nodiscard]] std::byte* begin() { return bytes_.data(); }
-  [[nodiscard]] std::byte* end() { return bytes_.data() + size_; }
-  [[nodiscard]] const std::byte* begin() const { return bytes_.data(); }
-  [[nodiscard]] const std::byte* end() const { return bytes_.data() + size_; }
-  [[nodiscard]] std::size_t capacity() const { return bytes_.size(); }
-  void reserve(std::size_t) {}
-  void resize(std::size_t size) { size_ = size; }
-
- private:
-  std::vector<std::byte> bytes_;
-  std::size_t size_ = 0;
-};
-
 struct Strip {
   template <class Use>
   static bool read(Buffer& message, Use use) {
@@ -60,7 +41,7 @@ struct Strip {
     const auto taken = gradtail::strip(message, scratch);
     if (!taken) return false;
     use(scalars_of(taken->metadata()), std::span<const std::byte>(message.begin(), message.end()));
-    message.resize(message.capacity());
+    message.restore();
     return true;
   }
 };
@@ -71,7 +52,7 @@ void strip_row(benchmark::State& state) {
   Ring ring;
   if (!fill(gradtail, ring)) return state.SkipWithError("what it wrote doesn't read back");
   std::array<Buffer, ring_size> messages;
-  for (std::size_t i = 0; i < ring_size; ++i) messages[i] = Buffer(ring.message(i));
+  for (std::size_t i = 0; i < ring_size; ++i) messages[i] = Buffer(ring.writable(i));
   read_messages(state, way, [&](std::size_t i) -> Buffer& { return messages[i]; });
 }
 

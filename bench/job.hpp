@@ -43,6 +43,9 @@ class Ring {
   void finish(std::size_t i, std::size_t trailer_size) {
     messages_[i] = {starts_[i], usual_payload + trailer_size};
   }
+  [[nodiscard]] std::span<std::byte> writable(std::size_t i) const {
+    return {starts_[i], messages_[i].size()};
+  }
   /// A message as it is received.
   [[nodiscard]] std::span<const std::byte> message(std::size_t i) const { return messages_[i]; }
 

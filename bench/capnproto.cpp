@@ -45,8 +45,8 @@ class CapnProto {
   std::array<capnp::word, 32> scratch_{};
 };
 
-BENCHMARK(write_row<CapnProto>)->Name("write/Cap'n Proto");
-BENCHMARK(read_row<CapnProto>)->Name("read/Cap'n Proto");
+BENCHMARK(time_row<WriteRow<CapnProto>>)->Name("write/Cap'n Proto");
+BENCHMARK(time_row<ReadRow<CapnProto>>)->Name("read/Cap'n Proto");
 
 }  // namespace
 }  // namespace bench

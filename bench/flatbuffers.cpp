@@ -74,9 +74,9 @@ struct Reused : Reader {
   flatbuffers::FlatBufferBuilder builder_;
 };
 
-BENCHMARK(write_row<Fresh>)->Name("write/FlatBufferBuilder, fresh");
-BENCHMARK(write_row<Reused>)->Name("write/FlatBufferBuilder, reused");
-BENCHMARK(read_row<Reused>)->Name("read/FlatBuffers Verifier");
+BENCHMARK(time_row<WriteRow<Fresh>>)->Name("write/FlatBufferBuilder, fresh");
+BENCHMARK(time_row<WriteRow<Reused>>)->Name("write/FlatBufferBuilder, reused");
+BENCHMARK(time_row<ReadRow<Reused>>)->Name("read/FlatBuffers Verifier");
 
 }  // namespace
 }  // namespace bench

@@ -43,6 +43,7 @@ class Ring {
   void finish(std::size_t i, std::size_t trailer_size) {
     messages_[i] = {starts_[i], usual_payload + trailer_size};
   }
+  [[nodiscard]] std::size_t trailer_size() const { return messages_[0].size() - usual_payload; }
   [[nodiscard]] std::span<std::byte> writable(std::size_t i) const {
     return {starts_[i], messages_[i].size()};
   }

@@ -51,8 +51,8 @@ class Msgpack {
   msgpack::zone zone_;
 };
 
-BENCHMARK(write_row<Msgpack>)->Name("write/msgpack");
-BENCHMARK(read_row<Msgpack>)->Name("read/msgpack");
+BENCHMARK(time_row<WriteRow<Msgpack>>)->Name("write/msgpack");
+BENCHMARK(time_row<ReadRow<Msgpack>>)->Name("read/msgpack");
 
 }  // namespace
 }  // namespace bench

@@ -22,19 +22,19 @@ class InstructionOff {
   unsigned features_ = cpu_model[3];
 };
 
-template <auto row>
+template <class Row>
 void portable(benchmark::State& state) {
   const InstructionOff off;
   if (gradtail::detail::has_crc_instruction()) {
     return state.SkipWithError("the instruction can't be switched off this way");
   }
-  row(state);
+  time_row<Row>(state);
 }
 
-BENCHMARK(write_row<Gradtail<>>)->Name("write/write_trailer, static");
-BENCHMARK(read_row<Gradtail<>>)->Name("read/open, static");
-BENCHMARK(portable<write_row<Gradtail<>>>)->Name("write/write_trailer, static, portable CRC");
-BENCHMARK(portable<read_row<Gradtail<>>>)->Name("read/open, static, portable CRC");
+BENCHMARK(time_row<WriteRow<Gradtail<>>>)->Name("write/write_trailer, static");
+BENCHMARK(time_row<ReadRow<Gradtail<>>>)->Name("read/open, static");
+BENCHMARK(portable<WriteRow<Gradtail<>>>)->Name("write/write_trailer, static, portable CRC");
+BENCHMARK(portable<ReadRow<Gradtail<>>>)->Name("read/open, static, portable CRC");
 
 }  // namespace
 }  // namespace bench

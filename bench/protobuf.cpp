@@ -36,8 +36,8 @@ class Protobuf {
   proto::Metadata read_;
 };
 
-BENCHMARK(write_row<Protobuf>)->Name("write/Protobuf");
-BENCHMARK(read_row<Protobuf>)->Name("read/Protobuf");
+BENCHMARK(time_row<WriteRow<Protobuf>>)->Name("write/Protobuf");
+BENCHMARK(time_row<ReadRow<Protobuf>>)->Name("read/Protobuf");
 
 }  // namespace
 }  // namespace bench

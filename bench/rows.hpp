@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loops around every row. A row is a Way to write and to read:
+// What every row is: a class that gets ready, and then does its job again and again.
+//
+//     struct Row {
+//       bool ready();             // everything is there, and what was written reads back
+//       bool run(std::size_t i);  // does the job with message i of the ring; false where it fails
+//       std::size_t wire();       // bytes that it puts behind a payload; 0 where that says nothing
+//     };
+//
+// Most rows are made of a Way to write and to read:
 //
 //     std::size_t write(std::span<std::byte> room, const Scalars&, std::uint64_t payload_size);
 //     bool read(std::span<const std::byte> message, use);  // use(Scalars, payload)
@@ -13,6 +21,21 @@
 #include "job.hpp"
 
 namespace bench {
+
+/// The loop around every row. All memory counts as changed from one iteration to the next.
+template <class Row>
+void time_row(benchmark::State& state) {
+  Row row;
+  if (!row.ready()) return state.SkipWithError("what it wrote doesn't read back");
+  benchmark::DoNotOptimize(&row);
+  std::size_t i = 0;
+  for (auto _ : state) {
+    if (!row.run(i)) return state.SkipWithError("not as expected");
+    benchmark::ClobberMemory();
+    i = (i + 1) % ring_size;
+  }
+  if (row.wire() != 0) state.counters["wire"] = static_cast<double>(row.wire());
+}
 
 /// Fills the ring with what the way writes. False where it doesn't read the same back.
 template <class Way>
@@ -31,43 +54,33 @@ bool fill(Way& way, Ring& ring) {
 }
 
 template <class Way>
-void write_row(benchmark::State& state) {
-  Way way;
-  Ring ring;
-  if (!fill(way, ring)) return state.SkipWithError("what it wrote doesn't read back");
-  std::uint64_t payload = usual_payload;
-  benchmark::DoNotOptimize(payload);
-  std::size_t size = 0;
-  std::size_t i = 0;
-  for (auto _ : state) {
-    size = way.write(ring.room(i), sent[i], payload);
+class WriteRow {
+ public:
+  bool ready() { return fill(way_, ring_); }
+  bool run(std::size_t i) {
+    std::size_t size = way_.write(ring_.room(i), sent[i], payload_size_);
     benchmark::DoNotOptimize(size);
-    benchmark::ClobberMemory();
-    if (size == 0) return state.SkipWithError("refused");
-    i = (i + 1) % ring_size;
+    return size != 0;
   }
-  state.counters["wire"] = static_cast<double>(size);
-}
+  [[nodiscard]] std::size_t wire() const { return ring_.trailer_size(); }
 
-/// Goes round the messages that `message_at(i)` gives.
-template <class Way, class MessageAt>
-void read_messages(benchmark::State& state, Way& way, MessageAt message_at) {
-  std::size_t i = 0;
-  benchmark::DoNotOptimize(&message_at);
-  for (auto _ : state) {
-    if (!way.read(message_at(i), consume)) return state.SkipWithError("refused");
-    benchmark::ClobberMemory();
-    i = (i + 1) % ring_size;
-  }
-}
+ private:
+  Way way_;
+  Ring ring_;
+  std::uint64_t payload_size_ = usual_payload;
+};
 
+/// `offset` is that of the messages from a cache line's start.
 template <class Way, std::size_t offset = 0>
-void read_row(benchmark::State& state) {
-  Way way;
-  Ring ring(offset);
-  if (!fill(way, ring)) return state.SkipWithError("what it wrote doesn't read back");
-  read_messages(state, way, [&](std::size_t i) { return ring.message(i); });
-  state.counters["wire"] = static_cast<double>(ring.message(0).size() - usual_payload);
-}
+class ReadRow {
+ public:
+  bool ready() { return fill(way_, ring_); }
+  bool run(std::size_t i) { return way_.read(ring_.message(i), consume); }
+  [[nodiscard]] std::size_t wire() const { return ring_.trailer_size(); }
+
+ private:
+  Way way_;
+  Ring ring_{offset};
+};
 
 }  // namespace bench

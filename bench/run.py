@@ -8,11 +8,12 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from report import goals, measure, table  # noqa: E402
+from report import extras, goals, measure, table  # noqa: E402
 from report.results import Results  # noqa: E402
 
 # Rounds, repetitions of each row in a round, seconds of each repetition.
 Effort = collections.namedtuple("Effort", "rounds repetitions seconds")
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 EFFORTS = {"quick": Effort(2, 3, 0.02), "full": Effort(7, 5, 0.04)}
 
 
@@ -29,6 +30,8 @@ def main():
     effort = EFFORTS["quick" if arguments.quick else "full"]
     results = Results()
     measure.measure_rows(results, arguments.build, effort, arguments.rows)
+    if arguments.rows == ".":
+        extras.measure_extras(results, arguments.build, ROOT)
     table.print_rows(results)
     table.print_goals(goals.judge(results))
     return 0

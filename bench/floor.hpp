@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The floor: the least that a safe answer can cost, written to win.
 //
-//     payload | context_id 8 | message_id 8 | worker 4 | type 4 | size 4 | CRC 4 | magic 4
+//     payload | context_id 8 | message_id 8 | worker 4 | type 4 | CRC 4 | size 4 | magic 4
 //
 // One build at both ends, one set of fields for ever, nothing optional. What it checks: length,
 // magic, and CRC-32C over the scalars and the payload's size.

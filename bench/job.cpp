@@ -23,14 +23,15 @@ std::array<Scalars, ring_size> random_scalars() {
 
 }  // namespace
 
-std::array<Scalars, ring_size> sent = random_scalars();
+alignas(page_size) std::array<Scalars, ring_size> sent = random_scalars();
 
-Ring::Ring(std::size_t offset) : memory_(ring_size * stride + 128), starts_(), messages_() {
+Ring::Ring(std::size_t offset) : memory_((ring_size + 1) * stride), starts_(), messages_() {
   void* start = memory_.data();
   std::size_t space = memory_.size();
-  std::align(64, ring_size * stride, start, space);
+  std::align(page_size, ring_size * stride, start, space);
   for (std::size_t i = 0; i < ring_size; ++i) {
-    starts_[i] = static_cast<std::byte*>(start) + i * stride + offset;
+    starts_[i] =
+        static_cast<std::byte*>(start) + i * stride + trailer_offset - usual_payload + offset;
   }
 }
 

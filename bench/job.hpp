@@ -26,13 +26,19 @@ inline constexpr std::size_t usual_payload = 1024;
 /// the stores of the one before.
 inline constexpr std::size_t ring_size = 16;
 
+/// CPUs take a load for dependent on an earlier store at the same offset in another page. So that
+/// chance doesn't decide which rows pay for that, what is loaded lies in the first half of pages
+/// (`sent` from 0, rows from row_offset on), and what is stored and received in the second.
+inline constexpr std::size_t page_size = 4096;
+inline constexpr std::size_t row_offset = 512;
+
 /// What the messages of the ring carry: random valid ids, workers and types.
-extern std::array<Scalars, ring_size> sent;
+alignas(page_size) extern std::array<Scalars, ring_size> sent;
 
 /// Memory for the messages of one row: each a payload of usual_payload with room behind it.
 class Ring {
  public:
-  /// `offset` is that of each message from a cache line's start.
+  /// `offset` is that of each message from a cache line's start, less than 64.
   explicit Ring(std::size_t offset = 0);
 
   /// The room behind a payload.
@@ -52,8 +58,9 @@ class Ring {
 
  private:
   static constexpr std::size_t room_size = 4160;
-  // An odd number of cache lines: the trailers don't compete for the same ones of the cache.
-  static constexpr std::size_t stride = usual_payload + room_size + 128;
+  static constexpr std::size_t trailer_offset = page_size / 2;
+  // In the pages, one trailer behind the other.
+  static constexpr std::size_t stride = 2 * page_size + page_size / 2 / ring_size;
 
   std::vector<std::byte> memory_;
   std::array<std::byte*, ring_size> starts_;

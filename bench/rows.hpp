@@ -18,14 +18,24 @@
 
 #include <benchmark/benchmark.h>
 
+#include <memory>
+
 #include "job.hpp"
 
 namespace bench {
 
+/// A row at its place in a page.
+template <class Row>
+struct alignas(page_size) Placed {
+  std::byte before[row_offset];
+  Row row;
+};
+
 /// The loop around every row. All memory counts as changed from one iteration to the next.
 template <class Row>
 void time_row(benchmark::State& state) {
-  Row row;
+  const auto placed = std::make_unique<Placed<Row>>();
+  Row& row = placed->row;
   if (!row.ready()) return state.SkipWithError("what it wrote doesn't read back");
   benchmark::DoNotOptimize(&row);
   std::size_t i = 0;

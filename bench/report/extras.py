@@ -57,11 +57,11 @@ def measure_threads(results, program):
         results.values[f"threads {name}"] = gain / gains["control"]
 
 
-def measure_size(results, library):
+def measure_size(results, build):
     """Text as size prints it: code, constants and unwinding tables of the stripped library."""
     with tempfile.TemporaryDirectory() as folder:
         stripped = os.path.join(folder, "stripped.so")
-        output("strip", "-o", stripped, str(library))
+        output("strip", "-o", stripped, str(pathlib.Path(build, "src/libgradtail.so")))
         text = output("size", stripped).splitlines()[1].split()[0]
         code = re.search(r"^\.text\s+(\d+)", output("size", "-A", stripped), re.M).group(1)
         results.values["text KiB"] = int(text) / 1024
@@ -101,6 +101,6 @@ def measure_extras(results, build, root):
     programs = pathlib.Path(build, "bench")
     count_allocations(results, programs / "probe")
     measure_threads(results, programs / "threads")
-    measure_size(results, pathlib.Path(build, "src/libgradtail.so"))
+    measure_size(results, build)
     measure_compile_time(results, root / "include")
     count_instructions(results, programs / "probe")

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The JSON of a run: what was measured, on what, with what, of which commit, when."""
+import datetime
+import json
+import pathlib
+import platform
+import re
+import subprocess
+
+from report.results import Results
+
+RESULT = pathlib.Path("bench/results/result.json")
+
+
+def output(*command, cwd=None):
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=cwd).stdout.strip()
+
+
+def cpu():
+    found = re.search(r"^model name\s*: (.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
+    return found.group(1) if found else platform.machine()
+
+
+def operating_system():
+    found = re.search(r'^PRETTY_NAME="(.*)"$', pathlib.Path("/etc/os-release").read_text(), re.M)
+    return found.group(1) if found else platform.system()
+
+
+def commit(root):
+    git = ["git", "-c", f"safe.directory={root}"]
+    changed = output(*git, "status", "--porcelain", "--untracked-files=no", "--", "src", "include",
+                     "bench", ":!bench/results", cwd=root)
+    name = output(*git, "rev-parse", "--short=10", "HEAD", cwd=root)
+    return name + (" with changes" if changed else "")
+
+
+def flags(build):
+    """What the library is compiled with, without paths and warnings."""
+    commands = json.loads(pathlib.Path(build, "compile_commands.json").read_text())
+    words = next(entry for entry in commands if entry["file"].endswith("src/write.cpp"))["command"]
+    kept = [word for word in words.split()[1:]
+            if re.match(r"-(std|O|g|f(?!diagnostics)|m|DNDEBUG|Dflatbuffers)", word)]
+    return " ".join(kept)
+
+
+def describe(build, root, command):
+    return {
+        "command": command,
+        "date": datetime.date.today().isoformat(),
+        "commit": commit(root),
+        "machine": f"{cpu()}, {len(pathlib.os.sched_getaffinity(0))} cores",
+        "system": operating_system(),
+        "compiler": output("g++", "--version").splitlines()[0],
+        "flags": flags(build),
+    }
+
+
+def rounded(row):
+    return {**row, "rounds": [[float(f"{time:.4g}") for time in times] for times in row["rounds"]]}
+
+
+def save(root, about, results, judged):
+    goals = [{"goal": goal.what, "measured": float(f"{value:.4g}"), "bound": goal.bound(), "met": met}
+             for goal, value, met in judged]
+    stored = {"about": about, "goals": goals, "values": results.values,
+              "rows": {name: rounded(row) for name, row in results.rows.items()}}
+    parts = []
+    for key, part in stored.items():
+        items = part if isinstance(part, list) else [f"{json.dumps(k)}: {json.dumps(v)}"
+                                                     for k, v in part.items()]
+        lines = [item if isinstance(item, str) else json.dumps(item) for item in items]
+        start, end = "[]" if isinstance(part, list) else "{}"
+        parts.append(f'"{key}": {start}\n  ' + ",\n  ".join(lines) + f"\n{end}")
+    path = root / RESULT
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("{\n" + ",\n".join(parts) + "\n}\n")
+
+
+def load(root):
+    """(about, Results, goals) of the stored run."""
+    stored = json.loads((root / RESULT).read_text())
+    return stored["about"], Results(stored["rows"], stored["values"]), stored["goals"]

@@ -20,7 +20,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int rounds = 10;
-constexpr auto duration = std::chrono::milliseconds(60);
+constexpr auto duration = std::chrono::milliseconds(20);
 
 /// Arithmetic in registers: what two cores gain when they share nothing. Four chains at a time, to
 /// keep a core as busy as the other rows do; one alone would leave room for a second thread on it.
@@ -77,6 +77,7 @@ double rate_of_threads(int count) {
   std::atomic<int> waiting = count;
   std::vector<double> rates(static_cast<std::size_t>(count));
   std::vector<std::thread> threads;
+  threads.reserve(rates.size());
   for (int n = 0; n < count; ++n) {
     threads.emplace_back([&waiting, &rates, n] {
       pin(n);

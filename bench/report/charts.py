@@ -38,13 +38,15 @@ class Scale:
 
 
 def text(x, y, words, kind=""):
-    return f'  <text x="{x:.1f}" y="{y:.1f}" class="{kind}">{escape(words)}</text>'
+    kind = kind and f' class="{kind}"'
+    return f'  <text x="{x:.1f}" y="{y:.1f}"{kind}>{escape(words)}</text>'
 
 
 def bar(scale, y, value, kind, words):
     end = scale.x(value)
-    return [f'  <rect x="{LEFT}" y="{y}" width="{max(end - LEFT, 1):.1f}" height="{BAR}" '
-            f'class="{kind}"/>', text(end + 6, y + BAR - 2.5, words, "own" if "gradtail" in kind else "")]
+    width = max(end - LEFT, 1)
+    return [f'  <rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}" class="{kind}"/>',
+            text(end + 6, y + BAR - 2.5, words)]
 
 
 def grid(scale, bottom):
@@ -63,28 +65,38 @@ def legend(kinds):
         x += 70
 
 
-def chart(title, note, scale, groups, kinds):
-    """An SVG of groups (name, [(value, kind, words)]), one bar below the other."""
-    body, y = [], TOP
+def all_bars(scale, groups):
+    """Groups (name, [(value, kind, words)]), one bar below the other, and where they end."""
+    lines, y = [], TOP
     for name, bars in groups:
-        height = BAR * len(bars)
-        body.append(text(LEFT - 10, y + height / 2 + 4.5, name,
-                         "name own" if name == "gradtail" else "name"))
+        middle = y + BAR * len(bars) / 2
+        kind = "name own" if name == "gradtail" else "name"
+        lines.append(text(LEFT - 10, middle + 4.5, name, kind))
         for value, kind, words in bars:
-            body += bar(scale, y, value, kind, words)
+            lines += bar(scale, y, value, kind, words)
             y += BAR
         y += GAP
-    lines = list(grid(scale, y)) + body + [text(16, 25, title, "title"), text(16, 43, note, "note")]
-    lines += legend(kinds) if len(kinds) > 1 else []
-    size = f'width="{WIDTH}" height="{y + 30}"'
-    head = ['<?xml version="1.0" encoding="UTF-8"?>',
+    return lines, y
+
+
+def head(title, height):
+    return ['<?xml version="1.0" encoding="UTF-8"?>',
             "<!-- SPDX-License-Identifier: Apache-2.0 -->",
             f"<!-- {escape(title)}: made by tools/bench of result.json. -->",
-            f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {WIDTH} {y + 30}" '
-            'role="img" aria-labelledby="title">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
+            f'viewBox="0 0 {WIDTH} {height}" role="img" aria-labelledby="title">',
             f'  <title id="title">{escape(title)}</title>', f"  <style>{STYLE}  </style>",
-            f'  <rect x="0.5" y="0.5" width="{WIDTH - 1}" height="{y + 29}" rx="6" class="panel"/>']
-    return "\n".join(head + lines + ["</svg>"]) + "\n"
+            f'  <rect x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="6" '
+            'class="panel"/>']
+
+
+def chart(title, note, scale, groups, kinds):
+    """The whole SVG. `kinds` are the colours and what they stand for."""
+    bars, bottom = all_bars(scale, groups)
+    lines = head(title, bottom + 30) + list(grid(scale, bottom)) + bars
+    lines += [text(16, 25, title, "title"), text(16, 43, note, "note")]
+    lines += legend(kinds) if len(kinds) > 1 else []
+    return "\n".join(lines + ["</svg>"]) + "\n"
 
 
 def nanoseconds(value):
@@ -107,12 +119,12 @@ def times_chart(about, results):
 
 
 def wire_chart(results):
-    groups = [(name, [(results.rows[write]["wire"], "wire", f"{results.rows[write]['wire']} bytes")])
-              for name, write, _ in rows.PEERS if "wire" in results.rows.get(write, {})]
+    sizes = {name: results.rows.get(write, {}).get("wire") for name, write, _ in rows.PEERS}
+    groups = [(name, [(size, "wire", f"{size} bytes")]) for name, size in sizes.items() if size]
     highest = max(bars[0][0] for _, bars in groups)
-    note = "bytes behind the payload, four scalars, with length, version and checksum where there are any"
-    return chart("Size on the wire", note, Scale(0, highest, range(0, highest + 1, 16), False), groups,
-                 [("wire", "bytes")])
+    note = "bytes behind the payload, four scalars; with length, version and checksum where it has them"
+    return chart("Size on the wire", note, Scale(0, highest, range(0, highest + 1, 16), False),
+                 groups, [("wire", "bytes")])
 
 
 def draw(root, about, results):

@@ -36,12 +36,12 @@ def collected(probe, name, count):
 
 
 def count_instructions(results, probe):
-    """Of one run of a row with the loop around it: the difference of two counts, by their number."""
+    """Of one run of a row with the loop around it: what twice as many runs take more."""
     say("counting instructions")
     for name in COUNTED:
-        more = collected(probe, name, 2 * INSTRUCTION_RUNS) - collected(probe, name, INSTRUCTION_RUNS)
+        once, twice = (collected(probe, name, count * INSTRUCTION_RUNS) for count in (1, 2))
         if name in results.rows:
-            results.rows[name]["instructions"] = round(more / INSTRUCTION_RUNS)
+            results.rows[name]["instructions"] = round((twice - once) / INSTRUCTION_RUNS)
 
 
 def count_allocations(results, probe):

@@ -42,10 +42,10 @@ def goal_lines(goals):
 
 
 def measured_on(about):
-    return (f"{about['machine']}; {about['system']}; {about['compiler']}; `{about['flags']}`; commit "
-            f"{about['commit']} of {about['date']}; `{about['command']}`. Medians of CPU time with half "
-            "the distance between the quartiles. The machine is shared: compare rows, not numbers "
-            "of other machines.")
+    return (f"{about['machine']}; {about['system']}; {about['compiler']}; `{about['flags']}`; "
+            f"commit {about['commit']}; {about['date']}; `{about['command']}`. Medians of CPU time "
+            "with half the distance between the quartiles, loop included. The machine is shared: "
+            "compare rows, not with numbers of other machines.")
 
 
 def section(about, results, goals):

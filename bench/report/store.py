@@ -2,6 +2,7 @@
 """The JSON of a run: what was measured, on what, with what, of which commit, when."""
 import datetime
 import json
+import os
 import pathlib
 import platform
 import re
@@ -13,7 +14,8 @@ RESULT = pathlib.Path("bench/results/result.json")
 
 
 def output(*command, cwd=None):
-    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=cwd).stdout.strip()
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=cwd)
+    return done.stdout.strip()
 
 
 def cpu():
@@ -48,7 +50,7 @@ def describe(build, root, command):
         "command": command,
         "date": datetime.date.today().isoformat(),
         "commit": commit(root),
-        "machine": f"{cpu()}, {len(pathlib.os.sched_getaffinity(0))} cores",
+        "machine": f"{cpu()}, {len(os.sched_getaffinity(0))} cores",
         "system": operating_system(),
         "compiler": output("g++", "--version").splitlines()[0],
         "flags": flags(build),
@@ -59,21 +61,27 @@ def rounded(row):
     return {**row, "rounds": [[float(f"{time:.4g}") for time in times] for times in row["rounds"]]}
 
 
-def save(root, about, results, judged):
-    goals = [{"goal": goal.what, "measured": float(f"{value:.4g}"), "bound": goal.bound(), "met": met}
-             for goal, value, met in judged]
-    stored = {"about": about, "goals": goals, "values": results.values,
-              "rows": {name: rounded(row) for name, row in results.rows.items()}}
+def dump(stored):
+    """As JSON with a line for each item, so that versions can be compared."""
     parts = []
     for key, part in stored.items():
-        items = part if isinstance(part, list) else [f"{json.dumps(k)}: {json.dumps(v)}"
-                                                     for k, v in part.items()]
-        lines = [item if isinstance(item, str) else json.dumps(item) for item in items]
-        start, end = "[]" if isinstance(part, list) else "{}"
-        parts.append(f'"{key}": {start}\n  ' + ",\n  ".join(lines) + f"\n{end}")
+        if isinstance(part, list):
+            start, items, end = "[", [json.dumps(item) for item in part], "]"
+        else:
+            items = [f"{json.dumps(name)}: {json.dumps(item)}" for name, item in part.items()]
+            start, end = "{", "}"
+        parts.append(f'"{key}": {start}\n  ' + ",\n  ".join(items) + f"\n{end}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def save(root, about, results, judged):
+    goals = [{"goal": goal.what, "measured": float(f"{value:.4g}"), "bound": goal.bound(),
+              "met": met} for goal, value, met in judged]
     path = root / RESULT
     path.parent.mkdir(exist_ok=True)
-    path.write_text("{\n" + ",\n".join(parts) + "\n}\n")
+    path.write_text(dump({
+        "about": about, "goals": goals, "values": results.values,
+        "rows": {name: rounded(row) for name, row in results.rows.items()}}))
 
 
 def load(root):

@@ -4,9 +4,10 @@ from report import rows
 
 NOTES = """
 median ns: CPU time of one run with a payload of 1 KiB, over all repetitions. +-: half the distance
-between the quartiles. x floor: median of the rounds' ratios. All rows include the loop. Peers' tables
-have gradtail's footer around them, but for struct, floor and PyTorch, so length, version and checksum
-are checked; what else their readers do not check is in the last column."""
+between the quartiles. x floor: median of the rounds' ratios. All rows include the loop. instructions:
+counted by callgrind, loop included. Peers' tables have gradtail's footer around them, but for struct,
+floor and PyTorch, so length, version and checksum are checked; what else their readers do not check
+is in the last column."""
 
 
 def columns(lines, left):

@@ -122,7 +122,7 @@ def wire_chart(results):
     sizes = {name: results.rows.get(write, {}).get("wire") for name, write, _ in rows.PEERS}
     groups = [(name, [(size, "wire", f"{size} bytes")]) for name, size in sizes.items() if size]
     highest = max(bars[0][0] for _, bars in groups)
-    note = "bytes behind the payload, four scalars; with length, version and checksum where it has them"
+    note = "bytes behind the payload, four scalars; with length and checksum where it has them"
     return chart("Size on the wire", note, Scale(0, highest, range(0, highest + 1, 16), False),
                  groups, [("wire", "bytes")])
 

@@ -4,10 +4,10 @@ from report import rows
 
 NOTES = """
 median ns: CPU time of one run with a payload of 1 KiB, over all repetitions. +-: half the distance
-between the quartiles. x floor: median of the rounds' ratios. All rows include the loop. instructions:
-counted by callgrind, loop included. Peers' tables have gradtail's footer around them, but for struct,
-floor and PyTorch, so length, version and checksum are checked; what else their readers do not check
-is in the last column."""
+between the quartiles. x floor: median of the rounds' ratios. All rows include the loop.
+instructions: counted by callgrind, loop included. Peers' tables have gradtail's footer around them,
+but for struct, floor and PyTorch, so length, version and checksum are checked; what else their
+readers do not check is in the last column."""
 
 
 def columns(lines, left):
@@ -21,7 +21,8 @@ def columns(lines, left):
 
 def row_cells(results, name):
     row = results.rows[name]
-    ratio = None if name.startswith(("payload/", "loop")) else results.ratio(name, rows.floor_of(name))
+    base = None if name.startswith(("payload/", "loop")) else rows.floor_of(name)
+    ratio = results.ratio(name, base)
     return [rows.label(name), f"{results.median(name):.2f}", f"{100 * results.spread(name):.1f} %",
             "" if ratio is None else f"{ratio:.2f}", str(row.get("wire", "")),
             str(row.get("instructions", "")), rows.NOT_CHECKED.get(name, "")]

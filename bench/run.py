@@ -47,7 +47,7 @@ def measure_all(arguments):
         extras.measure_extras(results, arguments.build, ROOT)
     judged = goals.judge(results)
     table.print_rows(results)
-    table.print_goals(judged)
+    table.print_goals(judged, with_unmeasured=not arguments.rows)
     if arguments.save:
         about = store.describe(arguments.build, ROOT, "tools/bench --save")
         store.save(ROOT, about, results, judged)

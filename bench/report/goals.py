@@ -86,6 +86,6 @@ GOALS = [
 
 
 def judge(results):
-    """(goal, value, met) of all goals that were measured."""
+    """(goal, value, met) of all goals; value and met are None where it was not measured."""
     values = [(goal, goal.measured(results)) for goal in GOALS]
-    return [(goal, value, goal.met(value)) for goal, value in values if value is not None]
+    return [(goal, value, None if value is None else goal.met(value)) for goal, value in values]

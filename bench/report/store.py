@@ -7,6 +7,7 @@ import pathlib
 import platform
 import re
 import subprocess
+import sys
 
 from report.results import Results
 
@@ -76,7 +77,7 @@ def dump(stored):
 
 def save(root, about, results, judged):
     goals = [{"goal": goal.what, "measured": float(f"{value:.4g}"), "bound": goal.bound(),
-              "met": met} for goal, value, met in judged]
+              "met": met} for goal, value, met in judged if value is not None]
     path = root / RESULT
     path.parent.mkdir(exist_ok=True)
     path.write_text(dump({
@@ -86,5 +87,7 @@ def save(root, about, results, judged):
 
 def load(root):
     """(about, Results, goals) of the stored run."""
+    if not (root / RESULT).exists():
+        sys.exit(f"there is no {RESULT} yet: tools/bench --save makes it")
     stored = json.loads((root / RESULT).read_text())
     return stored["about"], Results(stored["rows"], stored["values"]), stored["goals"]

@@ -36,10 +36,13 @@ def print_rows(results):
 
 
 def goal_cells(goal, value, met):
+    if value is None:
+        return [goal.what, "not measured", goal.bound(), ""]
     return [goal.what, f"{value:.4g} {goal.unit}", goal.bound(), "met" if met else "miss"]
 
 
-def print_goals(judged):
+def print_goals(judged, with_unmeasured):
+    judged = [row for row in judged if with_unmeasured or row[1] is not None]
     if judged:
         head = ["goal", "measured", "bound", ""]
         print("\n" + "\n".join(columns([head] + [goal_cells(*row) for row in judged], {0, 3})))

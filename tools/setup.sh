@@ -55,7 +55,7 @@ ensure_packages() {
   fi
   mapfile -t missing < <(missing_packages "$@")
   [[ ${#missing[@]} -gt 0 ]] || return 0
-  say "missing packages, to be installed with apt-get: ${missing[*]}"
+  say "packages to be installed with apt-get: ${missing[*]}"
   log=$(mktemp)
   quietly "$log" apt_install "${missing[@]}" || status=$?
   rm -f "$log"

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured besides times: allocations, instructions, threads, size, compile time."""
+import os
+import pathlib
+import re
+import resource
+import statistics
+import subprocess
+import tempfile
+
+from report.measure import say
+
+INSTRUCTION_RUNS = 10000
+# Rows whose instructions are counted.
+COUNTED = ["loop", "write/struct", "write/floor", "write/write_trailer", "write/Trailer",
+           "write/append", "write/write_trailer, 8 pairs", "read/struct", "read/floor", "read/open",
+           "read/open, misaligned", "read/open, 2 segments", "read/strip", "read/open, 8 pairs"]
+COMPILE_PAIRS = 21
+
+
+def output(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def tabbed(text):
+    """Lines of a number, a tab and a name, as {name: number}."""
+    return {name: float(number) for number, name in
+            (line.split("\t") for line in text.splitlines())}
+
+
+def collected(probe, name, count):
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", str(probe), name,
+               str(count)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return int(re.search(r"Collected : (\d+)", done.stderr).group(1))
+
+
+def count_instructions(results, probe):
+    """Of one run of a row with the loop around it: what twice as many runs take more."""
+    say("counting instructions")
+    for name in COUNTED:
+        once, twice = (collected(probe, name, count * INSTRUCTION_RUNS) for count in (1, 2))
+        if name in results.rows:
+            results.rows[name]["instructions"] = round((twice - once) / INSTRUCTION_RUNS)
+
+
+def count_allocations(results, probe):
+    for name, count in tabbed(output(str(probe))).items():
+        results.values[f"allocations {name}"] = count
+
+
+def measure_threads(results, program):
+    say("measuring two threads")
+    gains = tabbed(output(str(program)))
+    for name, gain in gains.items():
+        results.values[f"gain of a second thread, {name}"] = gain
+        results.values[f"threads {name}"] = gain / gains["control"]
+
+
+def measure_size(results, build):
+    """Text as size prints it: code, constants and unwinding tables of the stripped library."""
+    with tempfile.TemporaryDirectory() as folder:
+        stripped = os.path.join(folder, "stripped.so")
+        output("strip", "-o", stripped, str(pathlib.Path(build, "src/libgradtail.so")))
+        text = output("size", stripped).splitlines()[1].split()[0]
+        code = re.search(r"^\.text\s+(\d+)", output("size", "-A", stripped), re.M).group(1)
+        results.values["text KiB"] = int(text) / 1024
+        results.values["code KiB"] = int(code) / 1024
+        results.values["file KiB"] = os.path.getsize(stripped) / 1024
+
+
+def standard_headers(include):
+    """The standard headers that the public headers include, each once."""
+    text = "".join(path.read_text() for path in sorted(pathlib.Path(include, "gradtail").iterdir())
+                   if path.suffix == ".hpp")
+    return sorted(set(re.findall(r"^#include <([a-z_.]+)>$", text, re.M)))
+
+
+def compile_seconds(source, include):
+    """CPU time, which other programs on the machine disturb least."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    output("g++", "-std=c++20", "-O2", "-c", "-o", os.devnull, "-I", str(include), source)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def measure_compile_time(results, include):
+    say("measuring the compile time")
+    with tempfile.TemporaryDirectory() as folder:
+        ours, theirs = os.path.join(folder, "ours.cpp"), os.path.join(folder, "theirs.cpp")
+        pathlib.Path(ours).write_text("#include <gradtail/gradtail.hpp>\n")
+        pathlib.Path(theirs).write_text(
+            "".join(f"#include <{header}>\n" for header in standard_headers(include)))
+        pairs = [(compile_seconds(ours, include), compile_seconds(theirs, include))
+                 for _ in range(COMPILE_PAIRS)]
+    results.values["compile ms"] = 1000 * statistics.median(a for a, _ in pairs)
+    results.values["compile time"] = statistics.median(a / b for a, b in pairs)
+
+
+def measure_extras(results, build, root):
+    programs = pathlib.Path(build, "bench")
+    count_allocations(results, programs / "probe")
+    measure_threads(results, programs / "threads")
+    measure_size(results, build)
+    measure_compile_time(results, root / "include")
+    count_instructions(results, programs / "probe")

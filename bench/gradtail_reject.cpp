@@ -68,7 +68,7 @@ class RejectRow {
     for (std::size_t i = 0; i < ring_size; ++i) spoil<damage, checksum_holds>(ring_, i);
     return true;
   }
-  bool run(std::size_t i) {
+  [[gnu::always_inline]] bool run(std::size_t i) {
     const auto opened = gradtail::open(ring_.message(i));
     return !opened && opened.error().check == expected;
   }
@@ -92,7 +92,7 @@ class StraddlingRow {
     }
     return true;
   }
-  bool run(std::size_t i) {
+  [[gnu::always_inline]] bool run(std::size_t i) {
     gradtail::TrailerScratch scratch;
     const auto opened = gradtail::open(messages_[i], scratch);
     return !opened && opened.error().check == expected;

@@ -11,7 +11,7 @@ namespace bench {
 class TrailerRow {
  public:
   [[nodiscard]] static bool ready() { return true; }
-  [[nodiscard]] bool run(std::size_t i) const {
+  [[nodiscard, gnu::always_inline]] bool run(std::size_t i) const {
     const auto trailer = gradtail::Trailer::make(metadata_of(sent[i]), payload_size_);
     if (!trailer) return false;
     benchmark::DoNotOptimize(trailer->bytes().data());
@@ -33,7 +33,7 @@ class AppendRow {
     }
     return true;
   }
-  bool run(std::size_t i) {
+  [[gnu::always_inline]] bool run(std::size_t i) {
     const auto done = gradtail::append(buffers_[i], metadata_of(sent[i]));
     benchmark::ClobberMemory();
     buffers_[i].resize(usual_payload);
@@ -57,7 +57,7 @@ class SegmentsRow {
     }
     return true;
   }
-  bool run(std::size_t i) {
+  [[gnu::always_inline]] bool run(std::size_t i) {
     gradtail::TrailerScratch scratch;
     const auto opened = gradtail::open(messages_[i], scratch);
     if (!opened) return false;
@@ -79,7 +79,7 @@ class StripRow {
     for (std::size_t i = 0; i < ring_size; ++i) messages_[i] = Buffer(ring_.writable(i));
     return true;
   }
-  bool run(std::size_t i) {
+  [[gnu::always_inline]] bool run(std::size_t i) {
     gradtail::TrailerScratch scratch;
     const auto taken = gradtail::strip(messages_[i], scratch);
     if (!taken) return false;

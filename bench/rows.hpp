@@ -67,7 +67,7 @@ template <class Way>
 class WriteRow {
  public:
   bool ready() { return fill(way_, ring_); }
-  bool run(std::size_t i) {
+  [[gnu::always_inline]] bool run(std::size_t i) {
     std::size_t size = way_.write(ring_.room(i), sent[i], payload_size_);
     benchmark::DoNotOptimize(size);
     return size != 0;
@@ -85,7 +85,7 @@ template <class Way, std::size_t offset = 0>
 class ReadRow {
  public:
   bool ready() { return fill(way_, ring_); }
-  bool run(std::size_t i) { return way_.read(ring_.message(i), consume); }
+  [[gnu::always_inline]] bool run(std::size_t i) { return way_.read(ring_.message(i), consume); }
   [[nodiscard]] std::size_t wire() const { return ring_.trailer_size(); }
 
  private:

@@ -93,6 +93,7 @@ template <class Crc>
   const std::ptrdiff_t pairs = pairs_in(stamp, tail);
   if (pairs < 0) return false;
   const auto pair_count = static_cast<std::size_t>(pairs);
+  if (pair_count > max_device_pairs) return false;  // before a long sum is made twice
   const std::size_t size = stamped_size(stamp, pair_count);
   const std::span<const std::byte> trailer = tail.bytes.last(size);
   const std::size_t payload_size = tail.before + (tail.bytes.size() - size);
@@ -101,8 +102,8 @@ template <class Crc>
   if (pair_count != 0 && load<std::uint32_t>(table + stamp.layout.map) != pair_count) return false;
   const std::size_t fixed = 8 * stamp.fixed_words;
   std::uint64_t crc = crc_words<Crc>(stamp.crc_after_fixed, table + fixed, size - 8 - fixed);
-  crc = ~Crc::step(crc, payload_size) & 0xFFFFFFFF;
-  if (load<std::uint64_t>(table + size - 8) != (crc | std::uint64_t{magic} << 32)) return false;
+  crc = Crc::step(crc, payload_size);
+  if (load<std::uint64_t>(table + size - 8) != last_word(crc)) return false;
   std::uint8_t retain_graph = 0;
   const AutogradMetadata m = fields_at(stamp, table, pair_count, retain_graph);
   if (!fits(stamp, m) || retain_graph > 1) return false;

@@ -8,6 +8,7 @@
 #include "gradtail/open.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "crc32c.hpp"
 #include "general_layout.hpp"
@@ -91,7 +92,7 @@ Result<TrailerView> open_into(std::span<const std::byte> message, TrailerScratch
   const Result<MessageView> opened = open_bytes(message, limits);
   if (!opened) return opened.error();
   const std::span<const std::byte> trailer = opened->trailer();
-  std::ranges::copy(trailer, memory.begin());
+  std::memcpy(memory.data(), trailer.data(), trailer.size());
   AutogradMetadata metadata = opened->metadata();
   if (!metadata.device_map.empty()) {
     const auto at = std::as_bytes(metadata.device_map).data() - trailer.data();

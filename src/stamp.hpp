@@ -19,6 +19,11 @@ namespace detail {
 inline constexpr std::uint32_t magic = 0xA74C5447;       // 47 54 4C A7
 inline constexpr std::uint32_t identifier = 0x444D4741;  // AGMD
 
+/// The last word of a trailer: the checksum for the CRC's state at the end, and the magic.
+constexpr std::uint64_t last_word(std::uint64_t crc) noexcept {
+  return crc ^ (0xFFFFFFFF | std::uint64_t{magic} << 32);
+}
+
 /// 8-byte words that hold everything up to the map's first elements, for any set of fields.
 inline constexpr std::size_t stamp_words = 11;
 using Words = std::array<std::uint64_t, stamp_words>;
@@ -49,7 +54,8 @@ struct Stamp {
   Words constant{};             ///< the bytes that are the same whatever the values
   Words mask{};                 ///< all ones over those bytes, but for gaps and padding
   std::size_t fixed_words = 0;  ///< leading words without any value in them
-  std::uint64_t crc_after_fixed = crc_start;  ///< the CRC's state behind those
+  std::array<std::byte, 8 * stamp_words> fixed{};  ///< the bytes of those
+  std::uint64_t crc_after_fixed = crc_start;       ///< the CRC's state behind those
 };
 
 /// The stamp for these fields and a map of any `pair_count` pairs.
@@ -88,6 +94,9 @@ struct Stamp {
   stamp.fixed_words = (stamp.layout.table + 4) / 8;
   for (std::size_t i = 0; i < stamp.fixed_words; ++i) {
     stamp.crc_after_fixed = PortableCrc::step(stamp.crc_after_fixed, stamp.constant[i]);
+    for (std::size_t byte = 0; byte < 8; ++byte) {
+      stamp.fixed[8 * i + byte] = static_cast<std::byte>(stamp.constant[i] >> 8 * byte & 0xFF);
+    }
     stamp.mask[i] = ~std::uint64_t{0};  // gaps too: a reader doesn't sum these words, it compares
   }
   return stamp;

@@ -78,17 +78,14 @@ template <class Crc>
       map = map.subspan(1);
     }
   }
-  for_each_word([&](auto i) __attribute__((always_inline)) {
-    if (i < stamp.fixed_words) store(out + 8 * i, words[i]);
-  });
+  std::memcpy(out, stamp.fixed.data(), 8 * stamp.fixed_words);
   WordWriter<Crc> write{out + 8 * stamp.fixed_words, stamp.crc_after_fixed};
   for_each_word([&](auto i) __attribute__((always_inline)) {
     if (i >= stamp.fixed_words && i < word_count) write(words[i]);
   });
   if (layout.map != 0) write_pairs(write, map);
   write(size | std::uint64_t{format_version} << 32);
-  const auto checksum = static_cast<std::uint32_t>(~Crc::step(write.crc, payload_size));
-  store(write.to, checksum | std::uint64_t{magic} << 32);
+  store(write.to, last_word(Crc::step(write.crc, payload_size)));
 }
 
 /// Into the order of the wire. On a heap: a third of the code of std::sort.

@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <new>
@@ -89,11 +88,6 @@ class PinnedBytes {
   void resize(std::size_t size) {
     reserve(size);
     size_ = size;
-  }
-  void insert(std::byte* at, const std::byte* first, const std::byte* last) {
-    resize(size_ + static_cast<std::size_t>(last - first));
-    std::copy_backward(at, end() - (last - first), end());
-    std::copy(first, last, at);
   }
 
  private:

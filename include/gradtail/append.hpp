@@ -2,11 +2,12 @@
 // Putting a trailer behind the payload in a container that grows.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
-#include <cstring>
 #include <ranges>
+#include <span>
 #include <string>
 
 #include "gradtail/bytes.hpp"
@@ -20,9 +21,7 @@ inline namespace v0 {
 /// A container of bytes that grows and shrinks: std::vector of char, unsigned char or std::byte,
 /// std::string, with any allocator, and others of that shape.
 template <class C>
-concept ByteContainer = ByteRange<C> &&
-    requires(C& container, std::size_t size, const std::ranges::range_value_t<C>* bytes) {
-  container.insert(container.end(), bytes, bytes);
+concept ByteContainer = ByteRange<C> && requires(C& container, std::size_t size) {
   container.resize(size);
   container.reserve(size);
   { container.capacity() } -> std::convertible_to<std::size_t>;
@@ -45,6 +44,18 @@ void reserve_exactly(std::basic_string<Char, Traits, Allocator>& text, std::size
   text.swap(grown);
 }
 
+/// Adds bytes for which there is room. To insert them spares the zeros that `resize` writes first.
+template <ByteContainer C>
+void add(C& container, std::span<const std::byte> bytes) {
+  const auto* first = reinterpret_cast<const std::ranges::range_value_t<C>*>(bytes.data());
+  if constexpr (requires { container.insert(container.end(), first, first); }) {
+    container.insert(container.end(), first, first + bytes.size());
+  } else {
+    container.resize(std::ranges::size(container) + bytes.size());
+    std::ranges::copy(bytes, writable(container).last(bytes.size()).data());
+  }
+}
+
 }  // namespace detail
 
 /// Appends the metadata's trailer to a buffer that holds the payload, and returns the number of
@@ -61,8 +72,7 @@ template <ByteContainer C>
   if (!size) return size;
   const std::size_t message_size = payload_size + *size;
   if (buffer.capacity() < message_size) detail::reserve_exactly(buffer, message_size);
-  const auto* first = reinterpret_cast<const std::ranges::range_value_t<C>*>(trailer.data());
-  buffer.insert(buffer.end(), first, first + *size);
+  detail::add(buffer, std::span(trailer).first(*size));
   return size;
 }
 

@@ -28,6 +28,12 @@ class [[nodiscard]] Result {
   constexpr explicit Result(std::in_place_t tag, Args&&... args)
       : value_(tag, std::forward<Args>(args)...) {}
 
+  constexpr Result& operator=(const Error& error) noexcept {
+    value_.reset();
+    error_ = error;
+    return *this;
+  }
+
   [[nodiscard]] constexpr bool has_value() const noexcept { return value_.has_value(); }
   constexpr explicit operator bool() const noexcept { return has_value(); }
 

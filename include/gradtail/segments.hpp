@@ -79,14 +79,13 @@ template <Segment S>
   }
 }
 
-/// Bytes of all segments together, and the last one that is not empty.
+/// Bytes of all segments together, and the last of them.
 template <class R>
 [[nodiscard]] std::size_t total_size(R& segments, std::span<const std::byte>& last) {
   std::size_t total = 0;
   for (auto&& segment : segments) {
-    const std::span<const std::byte> bytes = segment_bytes(segment);
-    total += bytes.size();
-    if (!bytes.empty()) last = bytes;
+    last = segment_bytes(segment);
+    total += last.size();
   }
   return total;
 }
@@ -106,7 +105,7 @@ template <class R>
     bytes = bytes.subspan(std::exchange(offset, 0));
     if (copied == 0 && bytes.size() >= size) return bytes.first(size);
     const std::size_t part = std::min(bytes.size(), size - copied);
-    std::ranges::copy(bytes.first(part), gathered.subspan(copied).begin());
+    if (part != 0) std::memcpy(gathered.data() + copied, bytes.data(), part);
     copied += part;
     if (copied == size) break;
   }

@@ -20,14 +20,18 @@ inline namespace v0 {
 /// is. Self-contained, 624 bytes, no allocation. It must outlive the send and stay where it is.
 class Trailer {
  public:
+  /// No bytes.
+  Trailer() noexcept {}  // NOLINT: of bytes_ only what make writes is read
+
   /// The trailer of a payload of `payload_size` bytes (all segments before it together).
   /// Errors: invalid (values: the field; AutogradMetadata lists the ranges). Offset: payload_size.
   /// Cost: as write_trailer.
   [[nodiscard]] static Result<Trailer> make(const AutogradMetadata& metadata,
                                             std::uint64_t payload_size) noexcept {
-    Result<Trailer> made{Trailer()};
+    Result<Trailer> made(std::in_place);
     made->size_ = detail::try_write(made->bytes_, metadata, payload_size);
-    if (made->size_ == 0) made = detail::write_error(metadata, payload_size);
+    if (made->size_ == 0) [[unlikely]]
+      made = detail::write_error(metadata, payload_size);
     return made;
   }
 
@@ -38,8 +42,6 @@ class Trailer {
   [[nodiscard]] std::span<const std::byte> bytes() const&& = delete;
 
  private:
-  Trailer() noexcept {}  // NOLINT: bytes_ up to size_ are written by make, the rest is never read
-
   std::array<std::byte, max_trailer_size> bytes_;
   std::size_t size_ = 0;
 };

@@ -51,6 +51,19 @@ bool targets_differ_in_index(std::span<const DevicePair> map) noexcept {
   return shared == 0;
 }
 
+BadValue first_bad_pair(std::span<const DevicePair> map) noexcept {
+  if (map.size() > max_device_pairs) return {Field::device_map_size};
+  for (std::size_t i = 0; i < map.size(); ++i) {
+    const auto [source, target] = map[i];
+    if (!type_valid(source) || !type_valid(target)) return {Field::device_map_type, i};
+    if (!index_valid(source) || !index_valid(target)) return {Field::device_map_index, i};
+    if (i > 0 && !source_before(map[i - 1], map[i])) return {Field::device_map_source, i};
+  }
+  const std::size_t repeated = first_repeated_target(map);
+  if (repeated < map.size()) return {Field::device_map_target, repeated};
+  return {};
+}
+
 }  // namespace
 
 // Pairs as little-endian words of source type, source index, target type, target index, without a
@@ -74,19 +87,6 @@ bool pairs_valid(std::span<const DevicePair> map) noexcept {
   if ((types & 0x00C000C0) != 0 || (indices & 0x80008000) != 0 || ascending == 0) return false;
   return (map.size() <= 64 && targets_differ_in_index(map)) ||
          first_repeated_target(map) == map.size();
-}
-
-BadValue first_bad_pair(std::span<const DevicePair> map) noexcept {
-  if (map.size() > max_device_pairs) return {Field::device_map_size};
-  for (std::size_t i = 0; i < map.size(); ++i) {
-    const auto [source, target] = map[i];
-    if (!type_valid(source) || !type_valid(target)) return {Field::device_map_type, i};
-    if (!index_valid(source) || !index_valid(target)) return {Field::device_map_index, i};
-    if (i > 0 && !source_before(map[i - 1], map[i])) return {Field::device_map_source, i};
-  }
-  const std::size_t repeated = first_repeated_target(map);
-  if (repeated < map.size()) return {Field::device_map_target, repeated};
-  return {};
 }
 
 BadValue first_bad_value(const AutogradMetadata& m, std::span<const DevicePair> map,

@@ -34,10 +34,8 @@ struct BadValue {
                                        std::span<const DevicePair> map,
                                        std::uint8_t retain_graph) noexcept;
 
-/// The same for a device map alone.
-[[nodiscard]] BadValue first_bad_pair(std::span<const DevicePair> map) noexcept;
-
-/// Whether first_bad_pair would find nothing, at a fraction of its cost.
+/// Whether there is nothing wrong with a device map in the order of the wire: the same rules, at a
+/// fraction of the cost.
 [[nodiscard]] bool pairs_valid(std::span<const DevicePair> map) noexcept;
 
 /// The order of the wire: ascending by the source's type and index as signed numbers.

@@ -185,6 +185,7 @@ template <class Crc, class S>
 
 std::size_t trailer_size(const AutogradMetadata& metadata) noexcept {
   using namespace detail;
+  if (fits(forward_stamp, metadata)) return stamped_size(forward_stamp, 0);
   const std::size_t pair_count = metadata.device_map.size();
   const auto common = [&](const Stamp& stamp) __attribute__((always_inline)) {
     return stamped_size(stamp, pair_count);

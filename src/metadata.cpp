@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metadata as text, for logs.
+// Metadata compared, and as text for logs.
 #include "gradtail/metadata.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <string_view>
@@ -49,6 +50,13 @@ struct Text {
 };
 
 }  // namespace
+
+bool operator==(const AutogradMetadata& a, const AutogradMetadata& b) noexcept {
+  return a.context_id == b.context_id && a.message_id == b.message_id &&
+         a.from_worker_id == b.from_worker_id && a.wrapped_message_type == b.wrapped_message_type &&
+         std::ranges::equal(a.device_map, b.device_map) && a.retain_graph == b.retain_graph &&
+         a.rref_created_on == b.rref_created_on && a.rref_local_id == b.rref_local_id;
+}
 
 [[gnu::cold]] std::string to_string(Device device) {
   Text text;

@@ -2,7 +2,6 @@
 // The metadata that a trailer carries: which autograd pass, which pair of send/recv functions.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -64,13 +63,8 @@ struct AutogradMetadata {
   std::int64_t rref_local_id = -1;
 
   /// Field by field; device maps pair by pair, in order: one that was received is ascending.
-  friend bool operator==(const AutogradMetadata& a, const AutogradMetadata& b) noexcept {
-    return a.context_id == b.context_id && a.message_id == b.message_id &&
-           a.from_worker_id == b.from_worker_id &&
-           a.wrapped_message_type == b.wrapped_message_type &&
-           std::ranges::equal(a.device_map, b.device_map) && a.retain_graph == b.retain_graph &&
-           a.rref_created_on == b.rref_created_on && a.rref_local_id == b.rref_local_id;
-  }
+  GRADTAIL_API friend bool operator==(const AutogradMetadata& a,
+                                      const AutogradMetadata& b) noexcept;
 };
 
 static_assert(std::is_trivially_copyable_v<AutogradMetadata>);

@@ -208,7 +208,6 @@ class SegmentedMessageView : public TrailerView {
   std::size_t message_size_;
 };
 
-static_assert(std::is_trivially_copyable_v<SegmentedMessageView<const std::span<std::byte>*>>);
 
 namespace detail {
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one parser, behind every way to read.
 //
-// The contract: any bytes, of any length, at any alignment, give a view or an error. Nothing is
-// read outside of the message, and nothing of the payload. A number from the message is compared
-// with what is known before anything is found with it. Work is bounded by the limit. Once a view is
-// returned, its accessors can't fail. The bytes must not change meanwhile.
+// The contract, which SECURITY.md repeats:
+// Any bytes, of any length, at any alignment, give a view or an error. Nothing is read outside of
+// the message, and nothing of the payload. A number from the message is compared with what is known
+// before anything is found with it. Work is bounded by the limit. Once a view is returned, its
+// accessors can't fail. The bytes must not change meanwhile.
 #include "gradtail/open.hpp"
 
 #include <algorithm>

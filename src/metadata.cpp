@@ -29,7 +29,7 @@ struct Text {
   }
   Text& operator<<(Device device) {
     constexpr std::array<std::string_view, 2> names{"cpu", "cuda"};
-    const auto type = static_cast<std::size_t>(device.type);
+    const std::size_t type = static_cast<std::uint8_t>(device.type);
     type < names.size() ? *this << names[type] : *this << "device" << std::int64_t{device.type};
     return device.index == -1 ? *this : *this << ":" << std::int64_t{device.index};
   }

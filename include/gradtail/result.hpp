@@ -23,14 +23,15 @@ class [[nodiscard]] Result {
 
   constexpr Result(const T& value) : value_(value) {}               // NOLINT
   constexpr Result(T&& value) : value_(std::move(value)) {}         // NOLINT
-  constexpr Result(const Error& error) noexcept : error_(error) {}  // NOLINT
+  constexpr Result(const Error& error) noexcept : failure(error) {}  // NOLINT
   template <class... Args>
   constexpr explicit Result(std::in_place_t tag, Args&&... args)
       : value_(tag, std::forward<Args>(args)...) {}
 
+  /// Puts an error where there was a value or another error.
   constexpr Result& operator=(const Error& error) noexcept {
     value_.reset();
-    error_ = error;
+    failure = error;
     return *this;
   }
 
@@ -64,7 +65,7 @@ class [[nodiscard]] Result {
   }
 
   [[nodiscard]] constexpr const Error& error() const noexcept {
-    return assert(!has_value()), error_;
+    return assert(!has_value()), failure;
   }
 
  private:
@@ -72,8 +73,8 @@ class [[nodiscard]] Result {
   // Written only where there is no value: results that have one are cheaper to make.
   struct NoError {};
   union {
-    NoError no_error_ = {};
-    Error error_;
+    NoError none = {};
+    Error failure;
   };
 };
 

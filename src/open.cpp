@@ -24,21 +24,12 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-/// The fast way for forward messages, the most common ones: kept free of the others.
-template <class Crc>
-[[gnu::always_inline]] inline bool read_forward(std::span<const std::byte> bytes,
-                                                std::size_t message_size, Limits limits,
-                                                TrailerView& view) noexcept {
-  const Tail tail{bytes, message_size - bytes.size(), limits.trailer_size};
-  return read_stamped<Crc>(forward_stamp, tail, view);
-}
-
-/// The fast way for the others; and without the instruction for forward messages alone.
+/// The fast way for all known layouts; without the instruction for forward messages alone.
 [[gnu::noinline]] bool read_other(std::span<const std::byte> bytes, std::size_t message_size,
                                   Limits limits, TrailerView& view) noexcept {
-  if (!has_crc_instruction) return read_forward<PortableCrc>(bytes, message_size, limits, view);
   const Tail tail{bytes, message_size - bytes.size(), limits.trailer_size};
-  return read_known<HardwareCrc>(tail, view);
+  return has_crc_instruction ? read_known<HardwareCrc>(tail, view)
+                             : read_stamped<PortableCrc>(forward_stamp, tail, view);
 }
 
 }  // namespace
@@ -70,9 +61,11 @@ Result<std::size_t> locate_trailer(std::span<const std::byte> tail, std::size_t 
 
 [[gnu::aligned(64)]] bool open_last(std::span<const std::byte> last, std::size_t message_size,
                                     Limits limits, TrailerView& view) noexcept {
-  if (has_crc_instruction && read_forward<HardwareCrc>(last, message_size, limits, view))
-      [[likely]] {
-    return true;
+  const Tail tail{last, message_size - last.size(), limits.trailer_size};
+  if (has_crc_instruction) [[likely]] {
+    if (read_stamped<HardwareCrc>(forward_stamp, tail, view)) [[likely]]
+      return true;
+    if (read_stamped<HardwareCrc>(backward_stamp, tail, view)) return true;
   }
   return read_other(last, message_size, limits, view);
 }
@@ -102,7 +95,7 @@ Result<TrailerView> open_into(std::span<const std::byte> message, TrailerScratch
   return TrailerView(metadata, memory.first(trailer.size()));
 }
 
-/// All but forward messages, kept out of their way.
+/// All but the messages of every pass, forward and backward, and kept out of their way.
 [[gnu::noinline]] static Result<MessageView> open_other(std::span<const std::byte> message,
                                                         Limits limits) noexcept {
   Result<MessageView> view(std::in_place, TrailerView(), message.size());
@@ -125,10 +118,15 @@ Result<TrailerView> open_into(std::span<const std::byte> message, TrailerScratch
 
 [[gnu::aligned(64)]] Result<MessageView> open_bytes(std::span<const std::byte> message,
                                                     Limits limits) noexcept {
+  const Tail tail{message, 0, limits.trailer_size};
   TrailerView found;
-  if (has_crc_instruction && read_forward<HardwareCrc>(message, message.size(), limits, found))
-      [[likely]] {
-    return Result<MessageView>(std::in_place, found, message.size());
+  if (has_crc_instruction) [[likely]] {
+    if (read_stamped<HardwareCrc>(forward_stamp, tail, found)) [[likely]] {
+      return Result<MessageView>(std::in_place, found, message.size());
+    }
+    if (read_stamped<HardwareCrc>(backward_stamp, tail, found)) {
+      return Result<MessageView>(std::in_place, found, message.size());
+    }
   }
   return open_other(message, limits);
 }

@@ -64,6 +64,28 @@ namespace detail {
   return m;
 }
 
+/// Writes into views that are still empty.
+struct Filler {
+  /// The stamp's fields of the metadata alone: all others are absent from an empty view already.
+  [[gnu::always_inline]] static void fill(TrailerView& view, const Stamp& stamp,
+                                          const AutogradMetadata& m,
+                                          std::span<const std::byte> trailer) noexcept {
+    const auto set = [&](Slot::Id id, auto AutogradMetadata::*field)
+        __attribute__((always_inline)) {
+      if (stamp.layout.at[id] != 0) view.metadata_.*field = m.*field;
+    };
+    set(Slot::context_id, &AutogradMetadata::context_id);
+    set(Slot::message_id, &AutogradMetadata::message_id);
+    set(Slot::from_worker_id, &AutogradMetadata::from_worker_id);
+    set(Slot::wrapped_message_type, &AutogradMetadata::wrapped_message_type);
+    set(Slot::device_map, &AutogradMetadata::device_map);
+    set(Slot::retain_graph, &AutogradMetadata::retain_graph);
+    set(Slot::rref_created_on, &AutogradMetadata::rref_created_on);
+    set(Slot::rref_local_id, &AutogradMetadata::rref_local_id);
+    view.trailer_ = trailer;
+  }
+};
+
 /// The end of a message: all of it, or its last segment. Nothing has been checked.
 struct Tail {
   std::span<const std::byte> bytes;
@@ -108,7 +130,7 @@ template <class Crc>
   const AutogradMetadata m = fields_at(stamp, table, pair_count, retain_graph);
   if (!fits(stamp, m) || retain_graph > 1) return false;
   if (pair_count != 0 && !pairs_valid(m.device_map)) return false;
-  view = TrailerView(m, trailer);
+  Filler::fill(view, stamp, m, trailer);
   return true;
 }
 

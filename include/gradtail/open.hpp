@@ -24,6 +24,10 @@
 namespace gradtail {
 inline namespace v0 {
 
+namespace detail {
+struct Filler;
+}  // namespace detail
+
 /// A trailer that has passed every check. Borrows: the device map and `trailer()` point into the
 /// memory where the trailer was read.
 class TrailerView {
@@ -42,6 +46,8 @@ class TrailerView {
   [[nodiscard]] std::span<const std::byte> trailer() const noexcept { return trailer_; }
 
  private:
+  friend struct detail::Filler;
+
   AutogradMetadata metadata_;
   std::span<const std::byte> trailer_;
 };

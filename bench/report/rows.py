@@ -14,6 +14,7 @@ write/write_trailer, static
 write/write_trailer, static, portable CRC
 write/struct
 write/floor
+write/floor, append
 write/FlatBufferBuilder, reused
 write/FlatBufferBuilder, fresh
 write/Protobuf

@@ -154,8 +154,8 @@ struct Common {
   constexpr operator const Stamp&() const noexcept { return stamp; }  // NOLINT
 };
 
-/// Calls `use` with the Common stamp that fits the metadata, or `otherwise` where none does. That of
-/// forward messages is not among them: callers try it first, by itself.
+/// Calls `use` with the Common stamp that fits the metadata, or `otherwise` where none does. That
+/// of forward messages is not among them: callers try it first, by itself.
 template <class Use, class Otherwise>
 [[gnu::always_inline]] inline auto with_stamp(const AutogradMetadata& m, Use use,
                                               Otherwise otherwise) {

@@ -82,6 +82,15 @@ TEST_CASE("numbers that are none of the enumerators are still text") {
         "invalid at byte 42: a value is out of range");
 }
 
+TEST_CASE("errors are equal where code, check, field and offset are") {
+  constexpr Error error{Code::invalid, Check::values, Field::context_id, 42};
+  CHECK(error == Error{Code::invalid, Check::values, Field::context_id, 42});
+  CHECK(error != Error{Code::corrupt, Check::values, Field::context_id, 42});
+  CHECK(error != Error{Code::invalid, Check::layout, Field::context_id, 42});
+  CHECK(error != Error{Code::invalid, Check::values, Field::message_id, 42});
+  CHECK(error != Error{Code::invalid, Check::values, Field::context_id, 43});
+}
+
 TEST_CASE("a result has its value or its error") {
   Result<int> value = 7;
   CHECK(value);

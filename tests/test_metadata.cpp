@@ -34,6 +34,18 @@ TEST_CASE("metadata is equal where every field is") {
   }
 }
 
+TEST_CASE("devices and pairs are equal where type and index are, of source and of target") {
+  using gradtail::Device;
+  constexpr DevicePair pair{{1, 2}, {3, 4}};
+  CHECK(pair == DevicePair{{1, 2}, {3, 4}});
+  for (const DevicePair& other : {DevicePair{{0, 2}, {3, 4}}, DevicePair{{1, 0}, {3, 4}},
+                                  DevicePair{{1, 2}, {0, 4}}, DevicePair{{1, 2}, {3, 0}}}) {
+    CHECK(pair != other);
+    CHECK((pair.source == other.source) != (pair.target == other.target));
+  }
+  CHECK(Device{1, 2} == Device{1, 2});
+}
+
 TEST_CASE("text has every field that is set, by name") {
   AutogradMetadata all = reference::full;
   CHECK(to_string(all) ==

@@ -170,6 +170,7 @@ TEST_CASE("the payload's segments are a forward range") {
   CHECK(first != at);
   CHECK(first == payload.begin());
   CHECK(++at == payload.end());
+  CHECK(first != gradtail::PayloadSegments(segments.begin(), 11).begin());
 }
 
 TEST_CASE("the payload's segments have none that is empty") {

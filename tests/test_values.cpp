@@ -10,6 +10,7 @@
 #include "layout.hpp"
 #include "poke.hpp"
 #include "printing.hpp"
+#include "values.hpp"
 
 using gradtail::AutogradMetadata;
 using gradtail::Check;
@@ -166,6 +167,7 @@ TEST_CASE("129 device pairs are refused, 128 are not") {
     check_refused_by_writer(metadata, Field::device_map_size);
     check_refused_by_reader(metadata, Field::device_map_size, layout_of(set, 129).map);
   }
+  CHECK_FALSE(gradtail::detail::pairs_valid(map));
   const Map many(100000);
   check_refused_by_writer({.device_map = many}, Field::device_map_size);
 }

@@ -61,7 +61,8 @@ class [[nodiscard]] Result {
   /// The value, or `other` where there is none.
   template <class U>
   [[nodiscard]] constexpr T value_or(U&& other) const& {
-    return has_value() ? *value_ : static_cast<T>(std::forward<U>(other));
+    if (has_value()) return *value_;
+    return static_cast<T>(std::forward<U>(other));
   }
 
   [[nodiscard]] constexpr const Error& error() const noexcept {

@@ -105,7 +105,7 @@ template <class R>
     bytes = bytes.subspan(std::exchange(offset, 0));
     if (copied == 0 && bytes.size() >= size) return bytes.first(size);
     const std::size_t part = std::min(bytes.size(), size - copied);
-    if (part != 0) std::memcpy(gathered.data() + copied, bytes.data(), part);
+    std::memcpy(gathered.data() + copied, bytes.data(), part);
     copied += part;
     if (copied == size) break;
   }

@@ -21,8 +21,8 @@ class [[nodiscard]] Result {
   using value_type = T;
   using error_type = Error;
 
-  constexpr Result(const T& value) : value_(value) {}               // NOLINT
-  constexpr Result(T&& value) : value_(std::move(value)) {}         // NOLINT
+  constexpr Result(const T& value) : value_(value) {}                // NOLINT
+  constexpr Result(T&& value) : value_(std::move(value)) {}          // NOLINT
   constexpr Result(const Error& error) noexcept : failure(error) {}  // NOLINT
   template <class... Args>
   constexpr explicit Result(std::in_place_t tag, Args&&... args)

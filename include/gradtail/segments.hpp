@@ -208,7 +208,6 @@ class SegmentedMessageView : public TrailerView {
   std::size_t message_size_;
 };
 
-
 namespace detail {
 
 /// The checks one after the other, for a trailer that straddles segments or isn't a usual one.

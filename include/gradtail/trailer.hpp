@@ -17,7 +17,8 @@ namespace gradtail {
 inline namespace v0 {
 
 /// The bytes of one trailer, for gather writes (iovec, slices, frames): the payload stays where it
-/// is. Self-contained, 616 bytes and their number, no allocation. It must outlive the send and stay where it is.
+/// is. Self-contained, 616 bytes and their number, no allocation. It must outlive the send and stay
+/// where it is.
 class Trailer {
  public:
   /// No bytes.

@@ -80,6 +80,26 @@ TEST_CASE("any two cuts give what one span gives") {
   }
 }
 
+TEST_CASE("a trailer of a usual layout that lies whole in the last segment is opened at once") {
+  const auto map = reference::pairs(8);
+  for (const unsigned set : {0x0FU, 0x1FU, 0x03U, 0x23U, 0xC1U, 0x01U}) {
+    for (std::size_t count = 1; count <= map.size(); ++count) {
+      const auto metadata = reference::fields_of(set, std::span(map).first(count));
+      const Bytes message = reference::message_of(20, metadata);
+      for (std::size_t at = 0; at <= 20; ++at) {
+        gradtail::TrailerView view;
+        const auto last = std::span(message).subspan(at);
+        CHECK(gradtail::detail::open_last(last, message.size(), {}, view));
+        CHECK(view.metadata() == metadata);
+        CHECK(view.trailer().data() == message.data() + 20);
+      }
+      gradtail::TrailerView view;
+      const auto part = std::span(message).subspan(21);
+      CHECK_FALSE(gradtail::detail::open_last(part, message.size(), {}, view));
+    }
+  }
+}
+
 TEST_CASE("one byte per segment, with empty segments between, opens") {
   const auto map = reference::pairs(128);
   const Bytes message = reference::message_of(100, reference::fields_of(0xFF, map));

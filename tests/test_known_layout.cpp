@@ -240,6 +240,17 @@ TEST_CASE("the fast way by itself declines values that the schema doesn't allow"
   }
 }
 
+TEST_CASE("the fast way by itself declines a bool of any other value than the writer's") {
+  Bytes trailer = reference::trailer_of(reference::fields_of(gradtail::detail::retained_fields, {}),
+                                        payload_size);
+  const std::size_t at = layout_of(gradtail::detail::retained_fields, 0).at[Slot::retain_graph];
+  for (std::uint32_t value = 0; value < 256; ++value) {
+    poke(trailer, at, value, 1);
+    mend_whole(trailer);
+    CHECK(reads(trailer) == (value == 1));
+  }
+}
+
 TEST_CASE("the fast way by itself declines device maps that the schema doesn't allow") {
   using Map = std::vector<DevicePair>;
   const Map maps[] = {

@@ -204,6 +204,23 @@ TEST_CASE("every target is told from every other") {
   }
 }
 
+TEST_CASE("two targets are equal only where both type and index are") {
+  std::vector<gradtail::Device> devices;
+  for (const int type : {0, 1, 2, 3, 62, 63}) {
+    for (const int index : {-1, 0, 1, 62, 63, 64, 126, 127}) {
+      devices.push_back({static_cast<std::int8_t>(type), static_cast<std::int8_t>(index)});
+    }
+  }
+  for (const gradtail::Device a : devices) {
+    for (const gradtail::Device b : devices) {
+      const Map map{{{0, 0}, a}, {{0, 1}, b}};
+      CHECK(pairs_valid(map) == (a != b));
+      const BadValue bad = first_bad_value({}, map, 0);
+      CHECK(bad == (a != b ? BadValue{} : BadValue{Field::device_map_target, 1}));
+    }
+  }
+}
+
 TEST_CASE("the quick check of device maps agrees with the one that names what is wrong") {
   const auto check_agrees = [](const Map& map) {
     const bool good = first_bad_value({}, map, 0) == BadValue{};

@@ -190,6 +190,7 @@ TEST_CASE("the payload's segments are a forward range") {
   CHECK(first != at);
   CHECK(first == payload.begin());
   CHECK(++at == payload.end());
+  CHECK(decltype(at)() == payload.end());
 }
 
 TEST_CASE("the payload's segments have none that is empty") {
@@ -234,6 +235,27 @@ TEST_CASE("segments that shrink while they are walked are refused") {
   const auto opened = gradtail::open(segments, scratch);
   REQUIRE(!opened);
   CHECK(opened.error().check == gradtail::Check::trailer_size);
+}
+
+TEST_CASE("of segments that grow while they are walked no more is taken than they had") {
+  struct Growing {
+    std::span<const std::byte> bytes;
+    std::size_t growth;
+    mutable int walks = 0;
+    [[nodiscard]] const void* data() const { return bytes.data(); }
+    [[nodiscard]] std::size_t size() const { return bytes.size() - (++walks > 1 ? 0 : growth); }
+  };
+  const Bytes message = reference::message_of(0, reference::forward);
+  Bytes longer = message;
+  longer.resize(message.size() + 100);
+  const std::span<const std::byte> bytes = longer;
+  const Growing segments[] = {{bytes.first(30), 0}, {bytes.subspan(30), 100}};
+  Bytes memory(4096, std::byte{0xEE});
+  TrailerScratch scratch(memory);
+  const auto opened = gradtail::open(segments, scratch);
+  REQUIRE(opened);
+  CHECK(std::ranges::equal(opened->trailer(), message));
+  CHECK(std::ranges::count(memory, std::byte{0xEE}) >= 4096 - 64);
 }
 
 TEST_CASE("the limit counts, and so does the scratch's size") {

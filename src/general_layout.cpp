@@ -88,10 +88,7 @@ template <std::size_t capacity>
   const std::size_t size = trailer.size() - footer_size;
   alignas(8) std::array<std::byte, capacity> copy;  // NOLINT: its first `size` bytes are all used
   std::memcpy(copy.data(), trailer.data(), size);
-  flatbuffers::Verifier::Options options;
-  options.max_depth = 2;
-  options.max_tables = 1;
-  flatbuffers::Verifier verifier(reinterpret_cast<const std::uint8_t*>(copy.data()), size, options);
+  flatbuffers::Verifier verifier(reinterpret_cast<const std::uint8_t*>(copy.data()), size);
   if (!verifier.VerifyBuffer<fbs::AutogradMetadata>(nullptr)) {
     return Error{Code::invalid, Check::layout, Field::none, payload_size};
   }

@@ -139,7 +139,7 @@ inline constexpr Stamp cleanup_stamp = make_common_stamp(cleanup_fields, 0);
   sort(Slot::rref_created_on, m.rref_created_on);
   sort(Slot::rref_local_id, m.rref_local_id);
   if (!has(Slot::device_map)) unset |= pairs;
-  if (!has(Slot::retain_graph)) unset |= m.retain_graph ? 1 : 0;
+  if (!has(Slot::retain_graph)) unset |= std::uint64_t{m.retain_graph};
   if (set < 0 || unset != 0) return false;
   if (has(Slot::wrapped_message_type) != (m.wrapped_message_type != 0)) return false;
   return !has(Slot::retain_graph) || m.retain_graph;

@@ -29,7 +29,7 @@ static_assert(min_trailer_size == layout_of(0, 0).size + 16);
   add(Slot::message_id, static_cast<std::uint64_t>(m.message_id));
   add(Slot::from_worker_id, static_cast<std::uint32_t>(m.from_worker_id));
   add(Slot::wrapped_message_type, m.wrapped_message_type);
-  add(Slot::retain_graph, m.retain_graph ? 1 : 0);
+  add(Slot::retain_graph, m.retain_graph);
   add(Slot::rref_created_on, static_cast<std::uint32_t>(m.rref_created_on));
   add(Slot::rref_local_id, static_cast<std::uint64_t>(m.rref_local_id));
   return words;
@@ -176,7 +176,7 @@ template <class Crc, class S>
     sort(copy);
     map = copy;
   }
-  const BadValue bad = first_bad_value(m, map, m.retain_graph ? 1 : 0);
+  const BadValue bad = first_bad_value(m, map, m.retain_graph);
   const auto offset = static_cast<std::size_t>(payload_size);
   if (bad.field != Field::none) return {Code::invalid, Check::values, bad.field, offset};
   return {Code::no_space, Check::room, Field::none, offset};

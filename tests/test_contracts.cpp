@@ -98,6 +98,25 @@ struct InlineBuffer {
   char bytes[64];
 };
 
+/// As ConstBuffer, with other things to refer to: as large as so many pointers.
+template <std::size_t pointers>
+struct WideBuffer {
+  const void* data() const;
+  std::size_t size() const;
+  void* others[pointers];
+};
+
+/// Containers that lack one thing each.
+struct WithoutResize : std::vector<char> {
+  void resize(std::size_t) = delete;
+};
+struct WithoutReserve : std::vector<char> {
+  void reserve(std::size_t) = delete;
+};
+struct WithoutCapacity : std::vector<char> {
+  void capacity() const = delete;
+};
+
 /// Owns its bytes and is no range, but converts to one.
 struct ConvertingOwner {
   operator std::span<const std::byte>() const { return bytes; }  // NOLINT: what is tested
@@ -173,6 +192,8 @@ TEST_CASE("segments are bytes, data() and size(), or an iovec; no owning tempora
   static_assert(SegmentRange<Generated<ConstBuffer>>);
   static_assert(SegmentRange<Generated<iovec>>);
   static_assert(SegmentRange<Generated<std::string&>>);
+  static_assert(SegmentRange<Generated<WideBuffer<4>>>);
+  static_assert(!SegmentRange<Generated<WideBuffer<5>>>);
   static_assert(!SegmentRange<Generated<std::string>>);
   static_assert(!SegmentRange<Generated<std::vector<std::byte>>>);
   static_assert(!SegmentRange<Generated<std::array<std::byte, 8>>>);
@@ -192,6 +213,9 @@ TEST_CASE("containers of bytes that grow and shrink are appended to and stripped
   static_assert(ByteContainer<std::pmr::vector<char>>);
   static_assert(ByteContainer<std::pmr::string>);
   static_assert(!ByteContainer<std::array<char, 64>>);
+  static_assert(!ByteContainer<WithoutResize>);
+  static_assert(!ByteContainer<WithoutReserve>);
+  static_assert(!ByteContainer<WithoutCapacity>);
   static_assert(!ByteContainer<std::span<char>>);
   static_assert(!ByteContainer<std::string_view>);
   static_assert(!ByteContainer<const std::vector<char>>);

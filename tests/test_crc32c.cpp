@@ -50,6 +50,12 @@ TEST_CASE("the reference of the tests gives the standard value") {
   CHECK(reference::crc32c(bytes_of("123456789")) == 0xE3069283);
 }
 
+#if defined(__x86_64__)
+TEST_CASE("the instruction is used where the compiler's own question finds it") {
+  CHECK(gradtail::detail::has_crc_instruction == (__builtin_cpu_supports("sse4.2") != 0));
+}
+#endif
+
 TEST_CASE("the instruction and the portable code agree on random words") {
   if (!gradtail::detail::has_crc_instruction) return;
   std::mt19937_64 random(1);

@@ -198,6 +198,13 @@ TEST_CASE("stacked trailers come off one at a time, last written first") {
   CHECK(gradtail::open(rest).error().code == Code::absent);
 }
 
+TEST_CASE("a view of no message has no metadata and no bytes") {
+  const gradtail::MessageView view;
+  CHECK(view.metadata() == AutogradMetadata{});
+  CHECK(view.trailer().empty());
+  CHECK(view.payload().empty());
+}
+
 TEST_CASE("any kind of contiguous bytes opens") {
   const Bytes message = reference::message_of(3, reference::forward);
   const std::string text(reinterpret_cast<const char*>(message.data()), message.size());

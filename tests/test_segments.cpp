@@ -80,6 +80,26 @@ TEST_CASE("any two cuts give what one span gives") {
   }
 }
 
+TEST_CASE("a trailer of a usual layout that lies whole in the last segment is opened at once") {
+  const auto map = reference::pairs(8);
+  for (const unsigned set : {0x0FU, 0x1FU, 0x03U, 0x23U, 0xC1U, 0x01U}) {
+    for (std::size_t count = 1; count <= map.size(); ++count) {
+      const auto metadata = reference::fields_of(set, std::span(map).first(count));
+      const Bytes message = reference::message_of(20, metadata);
+      for (std::size_t at = 0; at <= 20; ++at) {
+        gradtail::TrailerView view;
+        const auto last = std::span(message).subspan(at);
+        CHECK(gradtail::detail::open_last(last, message.size(), {}, view));
+        CHECK(view.metadata() == metadata);
+        CHECK(view.trailer().data() == message.data() + 20);
+      }
+      gradtail::TrailerView view;
+      const auto part = std::span(message).subspan(21);
+      CHECK_FALSE(gradtail::detail::open_last(part, message.size(), {}, view));
+    }
+  }
+}
+
 TEST_CASE("one byte per segment, with empty segments between, opens") {
   const auto map = reference::pairs(128);
   const Bytes message = reference::message_of(100, reference::fields_of(0xFF, map));
@@ -171,6 +191,7 @@ TEST_CASE("the payload's segments are a forward range") {
   CHECK(first == payload.begin());
   CHECK(++at == payload.end());
   CHECK(first != gradtail::PayloadSegments(segments.begin(), 11).begin());
+  CHECK(decltype(at)() == payload.end());
 }
 
 TEST_CASE("the payload's segments have none that is empty") {
@@ -215,6 +236,27 @@ TEST_CASE("segments that shrink while they are walked are refused") {
   const auto opened = gradtail::open(segments, scratch);
   REQUIRE(!opened);
   CHECK(opened.error().check == gradtail::Check::trailer_size);
+}
+
+TEST_CASE("of segments that grow while they are walked no more is taken than they had") {
+  struct Growing {
+    std::span<const std::byte> bytes;
+    std::size_t growth;
+    mutable int walks = 0;
+    [[nodiscard]] const void* data() const { return bytes.data(); }
+    [[nodiscard]] std::size_t size() const { return bytes.size() - (++walks > 1 ? 0 : growth); }
+  };
+  const Bytes message = reference::message_of(0, reference::forward);
+  Bytes longer = message;
+  longer.resize(message.size() + 100);
+  const std::span<const std::byte> bytes = longer;
+  const Growing segments[] = {{bytes.first(30), 0}, {bytes.subspan(30), 100}};
+  Bytes memory(4096, std::byte{0xEE});
+  TrailerScratch scratch(memory);
+  const auto opened = gradtail::open(segments, scratch);
+  REQUIRE(opened);
+  CHECK(std::ranges::equal(opened->trailer(), message));
+  CHECK(std::ranges::count(memory, std::byte{0xEE}) >= 4096 - 64);
 }
 
 TEST_CASE("the limit counts, and so does the scratch's size") {

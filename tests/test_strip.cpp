@@ -85,6 +85,17 @@ TEST_CASE("stacked trailers come off one at a time") {
   CHECK(gradtail::strip(message, inner).error().code == gradtail::Code::absent);
 }
 
+TEST_CASE("all of the scratch's memory is its own, as many bytes as the default limit") {
+  for (const std::byte value : {std::byte{0x00}, std::byte{0xFF}}) {
+    TrailerScratch scratch;
+    const std::span<std::byte> memory = scratch.memory();
+    CHECK(memory.size() == gradtail::Limits{}.trailer_size);
+    std::ranges::fill(memory, value);
+    CHECK(scratch.memory().data() == memory.data());
+    CHECK(scratch.memory().size() == memory.size());
+  }
+}
+
 TEST_CASE("the limit counts, and so does the scratch's size") {
   const Bytes message = reference::message_of(3, reference::forward);
   Bytes buffer = message;

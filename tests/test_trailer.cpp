@@ -46,6 +46,11 @@ TEST_CASE("a trailer's bytes are those that the writer writes, for every set of 
   }
 }
 
+TEST_CASE("a trailer that wasn't made of anything has no bytes") {
+  const Trailer trailer;
+  CHECK(trailer.bytes().empty());
+}
+
 TEST_CASE("a trailer needs nothing of what it was made from") {
   std::optional<std::vector<DevicePair>> map = reference::pairs(7);
   AutogradMetadata metadata = reference::fields_of(0xFF, *map);

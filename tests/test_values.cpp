@@ -18,7 +18,10 @@ using gradtail::Code;
 using gradtail::DevicePair;
 using gradtail::Error;
 using gradtail::Field;
+using gradtail::detail::BadValue;
+using gradtail::detail::first_bad_value;
 using gradtail::detail::layout_of;
+using gradtail::detail::pairs_valid;
 using gradtail::detail::Slot;
 using Map = std::vector<DevicePair>;
 
@@ -157,6 +160,22 @@ TEST_CASE("sources that don't ascend are refused by the reader and mended by the
       0x1F, Map{{{0, -1}, {0, 0}}, {{0, 0}, {0, 1}}, {{0, 127}, {0, 2}}, {{1, -1}, {0, -1}}}));
 }
 
+TEST_CASE("the writer looks for what is wrong with pairs in the order of the wire") {
+  for (const std::size_t count : std::array<std::size_t, 3>{3, 127, 128}) {
+    Map map = reference::pairs(count);
+    std::ranges::reverse(map);
+    for (const unsigned set : {0x10U, 0x1FU, 0xFFU}) {
+      AutogradMetadata metadata = reference::fields_of(set, map);
+      reference::Bytes room(gradtail::trailer_size(metadata) - 1);
+      CHECK(gradtail::write_trailer(room, metadata, 3).error().code == Code::no_space);
+      Map twice = map;
+      twice.front().target = twice.back().target;
+      metadata.device_map = twice;
+      check_refused_by_writer(metadata, Field::device_map_target);
+    }
+  }
+}
+
 TEST_CASE("129 device pairs are refused, 128 are not") {
   Map map = reference::pairs(128);
   check_accepted(reference::fields_of(0x1F, map));
@@ -184,6 +203,61 @@ TEST_CASE("every target is told from every other") {
     map.back().target = map.front().target;
     check_refused_by_writer({.device_map = map}, Field::device_map_target);
   }
+}
+
+TEST_CASE("two targets are equal only where both type and index are") {
+  std::vector<gradtail::Device> devices;
+  for (const int type : {0, 1, 2, 3, 62, 63}) {
+    for (const int index : {-1, 0, 1, 62, 63, 64, 126, 127}) {
+      devices.push_back({static_cast<std::int8_t>(type), static_cast<std::int8_t>(index)});
+    }
+  }
+  for (const gradtail::Device a : devices) {
+    for (const gradtail::Device b : devices) {
+      const Map map{{{0, 0}, a}, {{0, 1}, b}};
+      CHECK(pairs_valid(map) == (a != b));
+      const BadValue bad = first_bad_value({}, map, 0);
+      CHECK(bad == (a != b ? BadValue{} : BadValue{Field::device_map_target, 1}));
+    }
+  }
+}
+
+TEST_CASE("the quick check of device maps agrees with the one that names what is wrong") {
+  const auto check_agrees = [](const Map& map) {
+    const bool good = first_bad_value({}, map, 0) == BadValue{};
+    if (pairs_valid(map) != good) FAIL(gradtail::to_string(AutogradMetadata{.device_map = map}));
+  };
+  const auto with_byte = [](Map map, std::size_t at, int value) {
+    reinterpret_cast<std::int8_t*>(map.data())[at] = static_cast<std::int8_t>(value);
+    return map;
+  };
+  for (const std::size_t count : std::array<std::size_t, 4>{1, 2, 3, 65}) {
+    const Map map = reference::pairs(count);
+    for (std::size_t at = 0; at < 4 * count; ++at) {
+      for (int value = -128; value < 128; ++value) check_agrees(with_byte(map, at, value));
+    }
+  }
+  const std::int8_t types[] = {-128, -1, 0, 1, 62, 63, 64, 127};
+  const std::int8_t indices[] = {-128, -127, -2, -1, 0, 1, 62, 63, 64, 126, 127};
+  std::vector<gradtail::Device> devices;
+  for (const std::int8_t type : types) {
+    for (const std::int8_t index : indices) devices.push_back({type, index});
+  }
+  for (const gradtail::Device a : devices) {
+    for (const gradtail::Device b : devices) {
+      check_agrees({{a, b}});
+      check_agrees({{a, {0, 0}}, {b, {0, 1}}});
+      check_agrees({{{0, 0}, a}, {{0, 1}, b}});
+    }
+  }
+  for (const std::size_t count : std::array<std::size_t, 4>{63, 64, 65, 128}) {
+    Map map = reference::pairs(count);
+    check_agrees(map);
+    map.back().target = map.front().target;
+    check_agrees(map);
+  }
+  check_agrees({});
+  check_agrees(reference::pairs(129));
 }
 
 TEST_CASE("of several bad values the first by field id is reported") {

@@ -10,6 +10,7 @@
 #include <random>
 #include <string>
 
+#include "crc32c.hpp"
 #include "gradtail/segments.hpp"
 #include "poke.hpp"
 #include "printing.hpp"
@@ -83,6 +84,7 @@ TEST_CASE("any two cuts give what one span gives") {
 TEST_CASE("a trailer of a usual layout that lies whole in the last segment is opened at once") {
   const auto map = reference::pairs(8);
   for (const unsigned set : {0x0FU, 0x1FU, 0x03U, 0x23U, 0xC1U, 0x01U}) {
+    if (set != 0x0F && !gradtail::detail::has_crc_instruction) continue;
     for (std::size_t count = 1; count <= map.size(); ++count) {
       const auto metadata = reference::fields_of(set, std::span(map).first(count));
       const Bytes message = reference::message_of(20, metadata);

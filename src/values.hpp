@@ -23,8 +23,6 @@ namespace detail {
 struct BadValue {
   Field field = Field::none;
   std::size_t pair = 0;
-
-  friend bool operator==(const BadValue&, const BadValue&) = default;
 };
 
 /// The first value that is out of range, in the order of field ids; Field::none if all are good.

@@ -50,7 +50,7 @@ std::vector<AutogradMetadata> known_metadata(std::span<const DevicePair> map) {
 void mend_whole(Bytes& trailer) {
   Bytes summed(trailer.begin(), trailer.end() - 8);
   for (std::size_t i = 0; i < 8; ++i)
-    summed.push_back(static_cast<std::byte>(payload_size >> 8 * i));
+    summed.push_back(static_cast<std::byte>(std::uint64_t{payload_size} >> 8 * i));
   poke(trailer, trailer.size() - 8, reference::crc32c(summed), 4);
 }
 

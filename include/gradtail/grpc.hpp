@@ -68,13 +68,13 @@ inline void keep_first(std::vector<grpc::Slice>& slices, std::size_t size) {
 
 }  // namespace detail
 
-/// Appends the metadata's trailer to a buffer that holds the payload, as one more slice, and returns
-/// the number of bytes appended. The payload's slices keep their memory, and other ByteBuffers that
-/// share them stay as they are. A buffer that was never filled is an empty payload.
-/// Errors, with the buffer unchanged: invalid (values: the field; AutogradMetadata lists the
-/// ranges). Offset: the payload's size. std::bad_alloc passes through, with the buffer unchanged
-/// too; where gRPC itself gets no memory, it aborts.
-/// Cost: two references for each slice. Allocates the trailer and arrays of slices.
+/// Appends the metadata's trailer to a buffer that holds the payload, as one more slice, and
+/// returns the number of bytes appended. The payload's slices keep their memory, and other
+/// ByteBuffers that share them stay as they are. A buffer that was never filled is an empty
+/// payload. Errors, with the buffer unchanged: invalid (values: the field; AutogradMetadata lists
+/// the ranges). Offset: the payload's size. std::bad_alloc passes through, with the buffer
+/// unchanged too; where gRPC itself gets no memory, it aborts. Cost: two references for each slice.
+/// Allocates the trailer and arrays of slices.
 [[nodiscard]] inline Result<std::size_t> append(grpc::ByteBuffer& buffer,
                                                 const AutogradMetadata& metadata) {
   const Result<Trailer> trailer = Trailer::make(metadata, buffer.Length());

@@ -124,7 +124,8 @@ void answer_all(grpc::GenericServerAsyncReaderWriter& stream, grpc::ServerComple
 }
 
 /// What is wrong ends the stream, and so the caller, who says what it was.
-void serve_stream(grpc::GenericServerAsyncReaderWriter& stream, grpc::ServerCompletionQueue& queue) {
+void serve_stream(grpc::GenericServerAsyncReaderWriter& stream,
+                  grpc::ServerCompletionQueue& queue) {
   grpc::Status status;
   try {
     answer_all(stream, queue);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // gRPC's buffers: the payload stays in its slices, which are never read, and lives long enough.
-#include "gradtail/grpc.hpp"
-
 #include <doctest/doctest.h>
 #include <grpcpp/grpcpp.h>
 
@@ -12,6 +10,7 @@
 #include <random>
 #include <vector>
 
+#include "gradtail/grpc.hpp"
 #include "guarded_memory.hpp"
 #include "poke.hpp"
 #include "printing.hpp"
@@ -148,8 +147,8 @@ TEST_CASE("what append refuses leaves the buffer as it was") {
   grpc::ByteBuffer buffer = cut(reference::payload_of(100), std::array<std::size_t, 1>{40});
   const Slices before = slices_of(buffer);
   const auto refused = gradtail::append(buffer, {.from_worker_id = -2});
-  CHECK(refused.error() == gradtail::Error{Code::invalid, gradtail::Check::values,
-                                           Field::from_worker_id, 100});
+  CHECK(refused.error() ==
+        gradtail::Error{Code::invalid, gradtail::Check::values, Field::from_worker_id, 100});
   CHECK(buffer.Length() == 100);
   CHECK(slices_of(buffer).size() == 2);
   check_same_memory(slices_of(buffer), before, 100);
@@ -339,8 +338,7 @@ TEST_CASE("slices that were used before make open allocate nothing") {
 TEST_CASE("a slice and a vector of slices are bytes and segments as they are") {
   const Bytes message = reference::message_of(50, reference::forward);
   const grpc::Slice slice = slice_of(message);
-  CHECK(gradtail::open(slice).value().payload().data() ==
-        static_cast<const void*>(slice.begin()));
+  CHECK(gradtail::open(slice).value().payload().data() == static_cast<const void*>(slice.begin()));
   const Slices slices = slices_of(cut(message, std::array<std::size_t, 1>{80}));
   TrailerScratch scratch;
   CHECK(gradtail::open(slices, scratch).value().metadata() == reference::forward);

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
+#include <utility>
 
 #include "passes.hpp"
 
@@ -26,7 +27,7 @@ void say(const std::string& line) {
 
 class Stream : public grpc::ServerGenericBidiReactor {
  public:
-  explicit Stream(const std::string& peer) : peer_(peer) {
+  explicit Stream(std::string peer) : peer_(std::move(peer)) {
     say(peer_ + ": connected");
     StartRead(&message_);
   }

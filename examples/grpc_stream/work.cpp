@@ -44,7 +44,7 @@ Answers::Answers(const Options& options)
       have_ended_(options.passes) {}
 
 std::string Answers::take(const grpc::ByteBuffer& message) {
-  const std::string problem = received_.take(message);
+  std::string problem = received_.take(message);
   if (!problem.empty()) return problem;
   const auto& metadata = received_.metadata();
   if (received_.type() == Type::refused) return "it refused a message: " + received_.text();

@@ -1,97 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// gRPC's buffers: the payload stays in its slices, which are never read, and lives long enough.
+// gRPC's buffers: what append, open and strip do to their slices, and what they refuse.
+#include "gradtail/grpc.hpp"
+
 #include <doctest/doctest.h>
-#include <grpcpp/grpcpp.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
-#include <new>
+#include <array>
 #include <random>
 #include <vector>
 
-#include "gradtail/grpc.hpp"
-#include "guarded_memory.hpp"
+#include "grpc_buffers.hpp"
 #include "poke.hpp"
 #include "printing.hpp"
-#include "reference.hpp"
 
 using gradtail::AutogradMetadata;
 using gradtail::Code;
 using gradtail::Field;
 using gradtail::TrailerScratch;
-using guarded::page_size;
-using guarded::Pages;
-using reference::Bytes;
-using Slices = std::vector<grpc::Slice>;
-
-namespace {
-
-std::size_t allocations = 0;
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-
-namespace {
-
-grpc::Slice slice_of(std::span<const std::byte> bytes) { return {bytes.data(), bytes.size()}; }
-
-/// A slice of memory that stays the caller's.
-grpc::Slice lent(std::span<std::byte> bytes) {
-  return {bytes.data(), bytes.size(), [](void*) {}};
-}
-
-/// The bytes between the cuts, which ascend, in a slice each.
-grpc::ByteBuffer cut(std::span<const std::byte> bytes, std::span<const std::size_t> cuts) {
-  Slices slices;
-  std::size_t from = 0;
-  for (const std::size_t at : cuts) {
-    slices.push_back(slice_of(bytes.subspan(from, at - from)));
-    from = at;
-  }
-  slices.push_back(slice_of(bytes.subspan(from)));
-  return {slices.data(), slices.size()};
-}
-
-grpc::ByteBuffer whole(std::span<const std::byte> bytes) { return cut(bytes, {}); }
-
-Slices slices_of(const grpc::ByteBuffer& buffer) {
-  Slices slices;
-  if (buffer.Valid()) CHECK(buffer.Dump(&slices).ok());
-  return slices;
-}
-
-Bytes joined(const auto& segments) {
-  Bytes all;
-  for (const auto& segment : segments) {
-    const std::span bytes = std::as_bytes(std::span(segment.begin(), segment.end()));
-    all.insert(all.end(), bytes.begin(), bytes.end());
-  }
-  return all;
-}
-
-Bytes bytes_of(const grpc::ByteBuffer& buffer) { return joined(slices_of(buffer)); }
-
-/// The first `size` bytes of the slices lie where they did.
-void check_same_memory(const Slices& now, const Slices& before, std::size_t size) {
-  REQUIRE(now.size() <= before.size());
-  for (std::size_t i = 0; size != 0; ++i) {
-    REQUIRE(i < now.size());
-    CHECK(now[i].begin() == before[i].begin());
-    CHECK(now[i].size() == std::min(size, before[i].size()));
-    size -= now[i].size();
-  }
-}
-
-}  // namespace
+using namespace grpc_buffers;
 
 TEST_CASE("append adds the trailer as one slice behind those of the payload, which stay") {
   const auto map = reference::pairs(128);
@@ -248,91 +174,6 @@ TEST_CASE("exactly one trailer is taken off, the outermost") {
   CHECK(gradtail::strip(buffer, scratch).value().metadata() == reference::mapped);
   CHECK(gradtail::strip(buffer, scratch).value().metadata() == reference::forward);
   CHECK(bytes_of(buffer) == reference::payload_of(33));
-}
-
-TEST_CASE("what open lends outlives the buffer, and what strip lends outlives both") {
-  const Bytes message = reference::message_of(500, reference::mapped);
-  Slices slices;
-  TrailerScratch scratch;
-  auto buffer = std::make_unique<grpc::ByteBuffer>(cut(message, std::array<std::size_t, 1>{250}));
-  const auto opened = gradtail::open(*buffer, slices, scratch);
-  buffer.reset();
-  REQUIRE(opened);
-  CHECK(opened->metadata() == reference::mapped);
-  CHECK(joined(opened->payload()) == reference::payload_of(500));
-
-  buffer = std::make_unique<grpc::ByteBuffer>(whole(message));
-  const auto stripped = gradtail::strip(*buffer, scratch);
-  buffer.reset();
-  slices.clear();
-  REQUIRE(stripped);
-  CHECK(stripped->metadata() == reference::mapped);
-  CHECK(std::ranges::equal(stripped->trailer(), std::span(message).subspan(500)));
-}
-
-TEST_CASE("memory given to a slice is released once, when nothing refers to it any more") {
-  static int released = 0;
-  released = 0;
-  Bytes message = reference::message_of(500, reference::forward);
-  Slices slices = {{message.data(), message.size(), [](void*) { ++released; }}};
-  grpc::ByteBuffer buffer(slices.data(), slices.size());
-  slices.clear();
-  TrailerScratch scratch;
-  REQUIRE(gradtail::open(buffer, slices, scratch));
-  slices.clear();
-  REQUIRE(gradtail::strip(buffer, scratch));
-  REQUIRE(gradtail::append(buffer, reference::forward));
-  CHECK(released == 0);
-  buffer.Clear();
-  CHECK(released == 1);
-}
-
-TEST_CASE("a payload that can't be touched is sent and received") {
-  for (const std::size_t room : {page_size, std::size_t{0}}) {
-    Pages pages(3);
-    const std::size_t size = 2 * page_size;
-    const Bytes trailer = reference::trailer_of(reference::mapped, size);
-    std::ranges::copy(trailer, pages.bytes().subspan(size).begin());
-    pages.forbid(0, 2);
-    // Payload and trailer in one slice, or the trailer in one of its own that append makes.
-    const grpc::Slice slice = lent(pages.bytes().first(size + (room ? trailer.size() : 0)));
-    grpc::ByteBuffer buffer(&slice, 1);
-    if (room == 0) REQUIRE(gradtail::append(buffer, reference::mapped));
-    Slices slices;
-    TrailerScratch scratch;
-    const auto opened = gradtail::open(buffer, slices, scratch);
-    REQUIRE(opened);
-    CHECK((*opened->payload().begin()).data() == pages.bytes().data());
-    CHECK((*opened->payload().begin()).size() == size);
-    REQUIRE(gradtail::strip(buffer, scratch));
-    CHECK(buffer.Length() == size);
-    check_same_memory(slices_of(buffer), {slice}, size);
-  }
-}
-
-TEST_CASE("a few bytes of payload before the trailer aren't touched either") {
-  Pages pages(2);
-  const Bytes trailer = reference::trailer_of(reference::forward, 5);
-  std::ranges::copy(trailer, pages.bytes().subspan(page_size).begin());
-  pages.forbid(0, 1);
-  const grpc::Slice slice = lent(pages.bytes().subspan(page_size - 5, 5 + trailer.size()));
-  grpc::ByteBuffer buffer(&slice, 1);
-  TrailerScratch scratch;
-  REQUIRE(gradtail::strip(buffer, scratch));
-  check_same_memory(slices_of(buffer), {slice}, 5);
-}
-
-TEST_CASE("slices that were used before make open allocate nothing") {
-  std::vector<std::size_t> cuts(100);
-  for (std::size_t i = 0; i < cuts.size(); ++i) cuts[i] = 10 * i;
-  const grpc::ByteBuffer buffer = cut(reference::message_of(1000, reference::forward), cuts);
-  Slices slices;
-  TrailerScratch scratch;
-  REQUIRE(gradtail::open(buffer, slices, scratch));
-  const std::size_t before = allocations;
-  const bool opened = gradtail::open(buffer, slices, scratch).has_value();
-  CHECK(allocations == before);
-  CHECK(opened);
 }
 
 TEST_CASE("a slice and a vector of slices are bytes and segments as they are") {

@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -50,7 +50,7 @@ TEST_CASE("what the gRPC page sends, it receives") {
   CHECK(handled_context == 5);
   CHECK(handled_size == 12);
   REQUIRE(consumed.size() == 12);
-  CHECK(std::memcmp(consumed.data(), values.data(), 12) == 0);
+  CHECK(std::ranges::equal(consumed, std::as_bytes(std::span(values))));
   handled_context = -1;
   REQUIRE(on_read_buffer(message));
   CHECK(handled_context == 5);

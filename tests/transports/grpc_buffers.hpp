@@ -16,7 +16,9 @@ namespace grpc_buffers {
 using Slices = std::vector<grpc::Slice>;
 using reference::Bytes;
 
-inline grpc::Slice slice_of(std::span<const std::byte> bytes) { return {bytes.data(), bytes.size()}; }
+inline grpc::Slice slice_of(std::span<const std::byte> bytes) {
+  return {bytes.data(), bytes.size()};
+}
 
 /// A slice of memory that stays the caller's.
 inline grpc::Slice lent(std::span<std::byte> bytes) {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // gRPC's buffers: what append, open and strip do to their slices, and what they refuse.
-#include "gradtail/grpc.hpp"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -9,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "gradtail/grpc.hpp"
 #include "grpc_buffers.hpp"
 #include "poke.hpp"
 #include "printing.hpp"

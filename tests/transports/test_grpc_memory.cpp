@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// gRPC's slices: their memory lives long enough, the payload is never touched, nothing is allocated.
+// gRPC's slices: their memory lives long enough, the payload is never touched, nothing is
+// allocated.
 #include <doctest/doctest.h>
 
 #include <algorithm>

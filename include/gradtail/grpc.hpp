@@ -25,7 +25,7 @@
 
 #include <cstddef>
 #include <cstring>
-#include <utility>
+#include <span>
 #include <vector>
 
 #include "gradtail/metadata.hpp"
@@ -44,10 +44,9 @@ namespace detail {
 // So a trailer's slice never merges with one before it.
 static_assert(min_trailer_size > GRPC_SLICE_INLINED_SIZE);
 
-/// References to the buffer's slices; none for a buffer that was never filled.
+/// References to the buffer's slices; none for a buffer that was never filled, where Dump fails.
 inline void reference_slices(const grpc::ByteBuffer& buffer, std::vector<grpc::Slice>& slices) {
-  slices.clear();
-  if (buffer.Valid()) static_cast<void>(buffer.Dump(&slices));  // which fails where it isn't
+  static_cast<void>(buffer.Dump(&slices));  // which clears them first
 }
 
 /// The first `size` bytes of a slice, in the same memory; Slice::sub would copy few of them.

@@ -29,6 +29,8 @@ class Callback : public rpc::RequestCallback {
 
 std::string name_of(std::int16_t worker) { return "worker " + std::to_string(worker); }
 
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
 /// TCP between machines and on one: no memory is shared, no ranges of ports are needed.
 rpc::TensorPipeRpcBackendOptions agent_options() {
   const std::vector<std::string> transports{"uv"};
@@ -51,8 +53,7 @@ void die(std::int16_t worker, const std::string& what) {
 
 std::string reason(const std::exception& error) {
   const auto* of_c10 = dynamic_cast<const c10::Error*>(&error);
-  const std::string text = of_c10 != nullptr ? of_c10->what_without_backtrace() : error.what();
-  return text.substr(0, text.find('\n'));
+  return first_line(of_c10 != nullptr ? of_c10->what_without_backtrace() : error.what());
 }
 
 c10::intrusive_ptr<c10d::TCPStore> make_store(std::int16_t worker, const Master& master) {
@@ -96,8 +97,12 @@ Reply Link::send(rpc::MessageType type, gradtail::AutogradMetadata metadata,
                       static_cast<float>(seconds.count()));
 }
 
-Message Link::wait(const Reply& reply) {
-  reply->waitAndThrow();
+Message Link::wait(const Reply& reply) const {
+  reply->wait();
+  if (reply->hasError()) {
+    throw std::runtime_error(name_of(other_) +
+                             " answers: " + first_line(reply->tryRetrieveErrorMessage()));
+  }
   return reply->value().toCustomClass<rpc::Message>();
 }
 
@@ -106,7 +111,7 @@ void Link::watch() {
       send(rpc::MessageType::SCRIPT_CALL, {}, {}, "watch", std::chrono::seconds::zero());
   reply->addCallback([self = self_, other = other_](rpc::JitFuture& done) {
     if (done.hasError()) {
-      die(self, name_of(other) + " is gone (" + done.tryRetrieveErrorMessage() + ")");
+      die(self, name_of(other) + " is gone (" + first_line(done.tryRetrieveErrorMessage()) + ")");
     }
   });
 }

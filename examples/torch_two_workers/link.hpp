@@ -50,8 +50,9 @@ class Link {
                            std::vector<at::Tensor> tensors, std::string_view text = {},
                            std::chrono::seconds seconds = patience);
 
-  /// The answer to a request; throws std::runtime_error with what the other worker says is wrong.
-  [[nodiscard]] static Message wait(const Reply& reply);
+  /// The answer to a request; throws std::runtime_error with what the other worker says is wrong,
+  /// or that it doesn't answer.
+  [[nodiscard]] Message wait(const Reply& reply) const;
 
   /// From now on this process dies when the other one does: asks it for an answer that it gives at
   /// its end, and gets an error instead where the connection breaks.

@@ -51,18 +51,6 @@ bool print_summary(const Outcome& outcome) {
   return learned && agrees;
 }
 
-int run_worker0(c10::intrusive_ptr<c10d::TCPStore> store, Flowers flowers, const Options& options) {
-  torch::manual_seed(options.seed);
-  Worker0 worker(std::move(store), std::move(flowers), options);
-  return print_summary(worker.run()) ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-int run_worker1(c10::intrusive_ptr<c10d::TCPStore> store, const Options& options) {
-  torch::manual_seed(options.seed + 1);
-  Worker1(std::move(store)).run();
-  return EXIT_SUCCESS;
-}
-
 template <class Function>
 int guarded(std::int16_t worker, Function run) {
   try {
@@ -74,6 +62,22 @@ int guarded(std::int16_t worker, Function run) {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     die(worker, reason(error));
   }
+}
+
+// What goes wrong between workers is caught while they are: their end would wait for each other.
+int run_worker0(c10::intrusive_ptr<c10d::TCPStore> store, Flowers flowers, const Options& options) {
+  torch::manual_seed(options.seed);
+  Worker0 worker(std::move(store), std::move(flowers), options);
+  return guarded(0, [&] { return print_summary(worker.run()) ? EXIT_SUCCESS : EXIT_FAILURE; });
+}
+
+int run_worker1(c10::intrusive_ptr<c10d::TCPStore> store, const Options& options) {
+  torch::manual_seed(options.seed + 1);
+  Worker1 worker(std::move(store));
+  return guarded(1, [&] {
+    worker.run();
+    return EXIT_SUCCESS;
+  });
 }
 
 int run_one(std::int16_t worker, const Options& options) {

@@ -41,7 +41,7 @@ Outcome Worker0::run() {
 }
 
 std::vector<at::Tensor> Worker0::call_worker1(std::string_view name) {
-  const Message answer = Link::wait(link_.send(rpc::MessageType::SCRIPT_CALL, {}, {}, name));
+  const Message answer = link_.wait(link_.send(rpc::MessageType::SCRIPT_CALL, {}, {}, name));
   (void)open_from_other(*answer);
   return answer->tensors();
 }
@@ -59,7 +59,7 @@ double Worker0::train(Reference& reference) {
     const auto number = static_cast<std::size_t>(order[i].item<std::int64_t>());
     ends.push_back(finish_pass(passes[number], loss));
   }
-  for (const Reply& end : ends) (void)open_from_other(*Link::wait(end));
+  for (const Reply& end : ends) (void)open_from_other(*link_.wait(end));
   outcome_.passes += options_.in_flight;
 
   std::vector<at::Tensor> gradients = contexts_.take_gradients();
@@ -89,7 +89,7 @@ Worker0::Pass Worker0::start_pass(const at::Tensor& rows) {
 // A second graph begins at worker 1's outputs. The answer has a message id of worker 1's, and that
 // is where the gradient of the outputs belongs.
 Reply Worker0::finish_pass(const Pass& pass, double& loss) {
-  const Message answer = Link::wait(pass.outputs);
+  const Message answer = link_.wait(pass.outputs);
   const PairId pair = pair_of(open_from_other(*answer).metadata());
   if (pair.context_id != pass.context_id) throw std::runtime_error("an answer to another pass");
   const at::Tensor outputs = matrix_of(*answer, class_count).detach().requires_grad_();

@@ -31,8 +31,8 @@ constexpr double most_difference = 1e-5;
 // libtorch logs the end of each connection, and reads what it is to log before main begins.
 void quieten(char** argv) {
   if (std::getenv("GLOG_minloglevel") != nullptr) return;
-  ::setenv("GLOG_minloglevel", "2", 1);
-  ::setenv("TORCH_CPP_LOG_LEVEL", "ERROR", 0);
+  ::setenv("GLOG_minloglevel", "3", 1);
+  ::setenv("TORCH_CPP_LOG_LEVEL", "FATAL", 0);
   ::execv("/proc/self/exe", argv);  // where it fails, there is more to read
 }
 

@@ -24,7 +24,7 @@ usage: torch_two_workers [option]...
                       for both workers; [HOST]:PORT for IPv6
   --interface NAME    with --rank: the network interface whose address the other worker is to use
                       (default: the one that leads to HOST, or what TP_SOCKET_IFNAME names)
-  --steps N           steps of the optimiser, 1 to 1000000 (default 100)
+  --steps N           steps of the optimiser, 2 to 1000000 (default 100)
   --in-flight N       passes in flight at once, 2 to 150; each takes 150 / N flowers, rounded down
                       (default 10)
   --seed N            for first weights and draws of flowers (default 1)
@@ -76,7 +76,7 @@ constexpr std::array settings{
             [](std::string_view value, Options& options) { options.interface = value; }},
     Setting{"--steps",
             [](std::string_view value, Options& options) {
-              options.steps = parse_number<std::int64_t>("--steps", value, 1, 1'000'000);
+              options.steps = parse_number<std::int64_t>("--steps", value, 2, 1'000'000);
             }},
     Setting{"--in-flight",
             [](std::string_view value, Options& options) {

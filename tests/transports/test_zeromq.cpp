@@ -123,7 +123,7 @@ constexpr bool opens = requires(M&& message) {
 
 TEST_CASE("payload and trailer become one message where they are") {
   const auto map = reference::pairs(128);
-  for (const std::size_t payload_size : {0, 1, 100, 16 << 20}) {
+  for (const std::size_t payload_size : std::array<std::size_t, 4>{0, 1, 100, 16 << 20}) {
     for (const unsigned set : {0x00U, 0x0FU, 0xFFU}) {
       const AutogradMetadata metadata = reference::fields_of(set, map);
       Bytes buffer = with_room(payload_size, gradtail::max_trailer_size);
@@ -353,7 +353,7 @@ TEST_CASE("strip refuses a trailer that isn't just the last frame") {
 TEST_CASE("strip keeps to the limit and to the scratch's size") {
   Frames frames = cut(reference::message_of(100, reference::forward), {100});
   Bytes memory(64);
-  TrailerScratch small(std::span(memory).first(63));
+  TrailerScratch small{std::span(memory).first(63)};
   CHECK(gradtail::strip(frames, small).error().check == Check::limit);
   TrailerScratch enough(memory);
   CHECK(gradtail::strip(frames, enough, {.trailer_size = 63}).error().check == Check::limit);

@@ -47,13 +47,14 @@ int zmq_msg_init_data(zmq_msg_t* message, void* data, std::size_t size, zmq_free
   return own(message, data, size, free, hint);
 }
 
-void* operator new(std::size_t size) {
+// Not inlined: gcc would see malloc and delete in one place, and warn.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
   if (void* memory = std::malloc(std::max(size, std::size_t{1}))) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 

@@ -62,6 +62,8 @@ std::string_view deserved(Damage damage) {
 Message request(std::size_t number) {
   Message message{size_of(number), metadata_of(number), damage_of(number)};
   if (message.damage == Damage::cut_front && message.payload_size == 0) message.payload_size = 1;
+  // A pattern that ends in the magic would pass for a trailer, of another version.
+  if (message.damage == Damage::missing && message.payload_size % 16 == 4) ++message.payload_size;
   return message;
 }
 

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Trailers on libtorch's RPC messages, and PyTorch's own types for workers and devices.
+#pragma once
+
+#include <c10/core/Device.h>
+#include <c10/util/Exception.h>
+#include <torch/csrc/distributed/rpc/message.h>
+#include <torch/csrc/distributed/rpc/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "gradtail/append.hpp"
+#include "gradtail/metadata.hpp"
+#include "gradtail/open.hpp"
+#include "gradtail/result.hpp"
+#include "gradtail/scratch.hpp"
+#include "gradtail/strip.hpp"
+#include "gradtail/wire.hpp"
+
+namespace gradtail {
+inline namespace v0 {
+
+/// Appends the metadata's trailer to the message's payload and returns the number of bytes
+/// appended. The tensors stay as they are. Reserve `payload + max_trailer_size` where the payload
+/// is made, or the vector reallocates once, to the exact size.
+/// Errors, with the message unchanged: as `append` of a std::vector<char>.
+[[nodiscard]] inline Result<std::size_t> append(torch::distributed::rpc::Message& message,
+                                                const AutogradMetadata& metadata) {
+  return append(message.payload(), metadata);
+}
+
+/// Opens the trailer at the end of the message's payload. The view borrows from the message, whose
+/// payload must outlive it and not change. Errors, cost and promises: as `open` of bytes.
+[[nodiscard]] inline Result<MessageView> open(const torch::distributed::rpc::Message& message,
+                                              Limits limits = {}) noexcept {
+  return open(message.payload(), limits);
+}
+
+/// Takes the trailer off the message's payload, in place. The view borrows from the scratch alone:
+/// the payload may be moved out. Errors, with the message unchanged: as `strip` of a vector.
+[[nodiscard]] inline Result<TrailerView> strip(torch::distributed::rpc::Message& message,
+                                               TrailerScratch& scratch, Limits limits = {}) {
+  return strip(message.payload(), scratch, limits);
+}
+
+/// The worker as PyTorch counts them; -1, absent, stays -1. Throws c10::Error, with the number in
+/// its text, for one that doesn't fit 16 bits, which PyTorch would cut.
+[[nodiscard]] inline torch::distributed::rpc::worker_id_t to_torch_worker(std::int32_t worker) {
+  using Worker = std::numeric_limits<torch::distributed::rpc::worker_id_t>;
+  TORCH_CHECK(worker >= -1 && worker <= Worker::max(), "gradtail: worker ", worker,
+              " is none of PyTorch's, which are 0 to ", Worker::max());
+  return static_cast<torch::distributed::rpc::worker_id_t>(worker);
+}
+
+/// The device as c10 has it. Throws c10::Error, with the number in its text, for a device type that
+/// this libtorch doesn't know.
+[[nodiscard]] inline c10::Device to_torch(Device device) {
+  const auto type = static_cast<c10::DeviceType>(device.type);
+  TORCH_CHECK(c10::isValidDeviceType(type), "gradtail: device type ", int{device.type},
+              " is none that this libtorch knows");
+  return {type, device.index};
+}
+
+/// PyTorch's device map of a message's. Errors: as for one device. Allocates the map.
+[[nodiscard]] inline std::unordered_map<c10::Device, c10::Device> to_torch(
+    std::span<const DevicePair> pairs) {
+  std::unordered_map<c10::Device, c10::Device> map;
+  for (const DevicePair& pair : pairs) map.emplace(to_torch(pair.source), to_torch(pair.target));
+  return map;
+}
+
+/// The device as gradtail has it. Whether its numbers may be sent is for `append` to say.
+[[nodiscard]] inline Device from_torch(c10::Device device) noexcept {
+  return {.type = static_cast<std::int8_t>(device.type()), .index = device.index()};
+}
+
+/// The pairs of PyTorch's device map, for AutogradMetadata::device_map, which borrows them: keep
+/// the vector for as long. One allocation, none for an empty map. `append` refuses more than 128
+/// pairs and maps that can't be inverted.
+[[nodiscard]] inline std::vector<DevicePair> from_torch(
+    const std::unordered_map<c10::Device, c10::Device>& map) {
+  std::vector<DevicePair> pairs;
+  pairs.reserve(map.size());
+  for (const auto& [source, target] : map) {
+    pairs.emplace_back(from_torch(source), from_torch(target));
+  }
+  return pairs;
+}
+
+}  // namespace v0
+}  // namespace gradtail

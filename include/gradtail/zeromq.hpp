@@ -33,8 +33,8 @@ inline namespace v0 {
 /// zmq::multipart_t.
 template <class C>
 concept FrameContainer = std::ranges::bidirectional_range<C> &&
-    std::same_as<std::ranges::range_reference_t<C>, zmq::message_t&> &&
-    requires(C& frames, zmq::message_t frame) {
+    std::same_as<std::ranges::range_reference_t<C>, zmq::message_t&>&& requires(
+        C& frames, zmq::message_t frame) {
   frames.push_back(std::move(frame));
 };
 

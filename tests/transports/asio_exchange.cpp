@@ -71,13 +71,13 @@ class Channel {
 
 void serve_next(Channel& channel, std::size_t number) {
   if (number == exchange::count) return;
-  channel.receive(number, [&channel, number](const auto& buffers, std::size_t count,
-                                             const stream::Room& room) {
-    const auto received = gradtail::first(buffers, count);
-    const std::string answer = stream::check_request(number, received, room);
-    channel.send(std::make_shared<stream::Outgoing>(number, answer),
-                 [&channel, number] { serve_next(channel, number + 1); });
-  });
+  channel.receive(
+      number, [&channel, number](const auto& buffers, std::size_t count, const stream::Room& room) {
+        const auto received = gradtail::first(buffers, count);
+        const std::string answer = stream::check_request(number, received, room);
+        channel.send(std::make_shared<stream::Outgoing>(number, answer),
+                     [&channel, number] { serve_next(channel, number + 1); });
+      });
 }
 
 void serve(const two_processes::Ready& ready) {
@@ -95,11 +95,11 @@ void serve(const two_processes::Ready& ready) {
 void call_next(Channel& channel, std::size_t number) {
   if (number == exchange::count) return;
   channel.send(std::make_shared<stream::Outgoing>(number), [&channel, number] {
-    channel.receive(number, [&channel, number](const auto& buffers, std::size_t count,
-                                               const stream::Room&) {
-      stream::check_answer(number, gradtail::first(buffers, count));
-      call_next(channel, number + 1);
-    });
+    channel.receive(
+        number, [&channel, number](const auto& buffers, std::size_t count, const stream::Room&) {
+          stream::check_answer(number, gradtail::first(buffers, count));
+          call_next(channel, number + 1);
+        });
   });
 }
 

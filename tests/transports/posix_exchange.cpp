@@ -117,9 +117,10 @@ void serve(const two_processes::Ready& ready) {
   ready(ntohs(address.sin_port));
   const Socket socket(check(accept(listener.get(), nullptr, nullptr), "accept"));
   for (std::size_t number = 0; number < exchange::count; ++number) {
-    const auto answer = receive_message(socket, number, [&](const auto& received, const auto& room) {
-      return stream::check_request(number, received, room);
-    });
+    const auto answer =
+        receive_message(socket, number, [&](const auto& received, const auto& room) {
+          return stream::check_request(number, received, room);
+        });
     send(socket, stream::Outgoing(number, answer));
   }
 }

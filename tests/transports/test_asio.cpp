@@ -103,8 +103,7 @@ TEST_CASE("sequences of Asio's buffers are segments, and nothing is copied") {
 
 TEST_CASE("a payload in a sequence of buffers and its trailer are one message") {
   const Bytes payload = reference::payload_of(100);
-  std::vector<asio::const_buffer> buffers = {asio::buffer(payload, 30),
-                                             asio::buffer(payload) + 30};
+  std::vector<asio::const_buffer> buffers = {asio::buffer(payload, 30), asio::buffer(payload) + 30};
   const auto trailer = gradtail::Trailer::make(reference::full, asio::buffer_size(buffers));
   REQUIRE(trailer);
   buffers.push_back(asio::buffer(trailer->bytes().data(), trailer->bytes().size()));
@@ -135,7 +134,9 @@ TEST_CASE("the Asio page refuses what is too long, damaged or cut off") {
   connection.io.run();
   CHECK(ends == std::vector<std::error_code>{{}, asio::error::message_size});
   Connection other;
-  asio::write(other.first, asio::buffer(std::string("\x14\0\0\0\0\0\0\0" "a message of 20 chars", 28)));
+  asio::write(other.first, asio::buffer(std::string("\x14\0\0\0\0\0\0\0"
+                                                    "a message of 20 chars",
+                                                    28)));
   receive(other.second, blocks_of({100}));
   other.io.run();
   CHECK(failure.starts_with("absent at byte 16"));

@@ -74,9 +74,7 @@ std::span<const std::byte> bytes_of(const zmq::message_t& message) {
   return {message.data<std::byte>(), message.size()};
 }
 
-zmq::message_t frame_of(std::span<const std::byte> bytes) {
-  return {bytes.data(), bytes.size()};
-}
+zmq::message_t frame_of(std::span<const std::byte> bytes) { return {bytes.data(), bytes.size()}; }
 
 /// A payload with `room` bytes of 0xEE behind it.
 Bytes with_room(std::size_t payload_size, std::size_t room) {
@@ -176,8 +174,7 @@ TEST_CASE("a message that is refused leaves its buffer to the caller, unchanged"
   const Bytes before = buffer;
   Release release;
   for (const auto& [payload_size, metadata, error] : rows) {
-    const auto message =
-        gradtail::append(buffer, payload_size, metadata, Release::free, &release);
+    const auto message = gradtail::append(buffer, payload_size, metadata, Release::free, &release);
     REQUIRE(!message);
     CHECK(message.error() == error);
     CHECK(buffer == before);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <deque>
@@ -31,7 +32,7 @@ using Frames = std::vector<zmq::message_t>;
 namespace {
 
 bool no_memory = false;
-std::size_t allocations = 0;
+std::atomic<std::size_t> allocations = 0;
 
 }  // namespace
 
@@ -47,14 +48,20 @@ int zmq_msg_init_data(zmq_msg_t* message, void* data, std::size_t size, zmq_free
   return own(message, data, size, free, hint);
 }
 
-// Not inlined: gcc would see malloc and delete in one place, and warn.
-[[gnu::noinline]] void* operator new(std::size_t size) {
+// All forms that libzmq calls. Not inlined: gcc would see malloc and delete in one place, and warn.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
   ++allocations;
-  if (void* memory = std::malloc(std::max(size, std::size_t{1}))) return memory;
+  return std::malloc(std::max(size, std::size_t{1}));
+}
+void* operator new(std::size_t size) {
+  if (void* memory = operator new(size, std::nothrow)) return memory;
   throw std::bad_alloc();
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t /*size*/) noexcept { operator delete(memory); }
+void operator delete(void* memory, const std::nothrow_t& /*tag*/) noexcept {
+  operator delete(memory);
+}
 
 namespace {
 

@@ -48,7 +48,7 @@ void die(std::int16_t worker, const std::string& what) {
   const std::lock_guard lock(first_alone);  // never released
   std::fflush(stdout);
   std::fputs((name_of(worker) + ": " + what + "\n").c_str(), stderr);
-  std::_Exit(EXIT_FAILURE);
+  std::quick_exit(EXIT_FAILURE);
 }
 
 std::string reason(const std::exception& error) {

@@ -24,7 +24,8 @@ inline constexpr std::chrono::seconds patience{10};
 inline constexpr std::chrono::seconds start_patience{30};
 
 /// Ends the process at once, with status 1, and one line that says why: libtorch's threads can't be
-/// joined while they wait for a worker that is gone. Of several threads the first one speaks.
+/// joined while they wait for a worker that is gone. Of several threads the first one speaks. Calls
+/// what std::at_quick_exit was given.
 [[noreturn]] void die(std::int16_t worker, const std::string& what);
 
 /// What an exception says, without libtorch's stack trace.

@@ -107,13 +107,21 @@ int run_child(int ports, Options options) {
 }
 
 /// Worker 1 ends by itself, also when worker 0 is gone; but not if it was stopped.
-bool ended_well(pid_t child) {
+int wait_for(pid_t child) {
   int status = 0;
-  for (int i = 0; i < 300 && ::waitpid(child, &status, WNOHANG) == 0; ++i) {
-    if (i == 299) ::kill(child, SIGKILL);
+  for (int i = 0; i < 200; ++i) {
+    if (::waitpid(child, &status, WNOHANG) != 0) return status;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+  ::kill(child, SIGKILL);
+  ::waitpid(child, &status, 0);
+  return status;
+}
+
+/// Lets no end of this process leave the child behind.
+void take_along(pid_t child) {
+  static const pid_t taken = child;
+  std::at_quick_exit([] { wait_for(taken); });
 }
 
 int run_both(const Options& options) {
@@ -128,6 +136,7 @@ int run_both(const Options& options) {
     return run_child(ports[0], options);
   }
   ::close(ports[0]);
+  take_along(child);
   return guarded(0, [&] {
     choose_interface(options);
     auto store = make_store(0, options.master);
@@ -140,7 +149,7 @@ int run_both(const Options& options) {
     }
     ::close(ports[1]);
     const int status = run_worker0(std::move(store), std::move(flowers), options);
-    return ended_well(child) ? status : EXIT_FAILURE;
+    return wait_for(child) == 0 ? status : EXIT_FAILURE;
   });
 }
 

@@ -4,6 +4,7 @@
 
 import ctypes
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -118,9 +119,9 @@ def worker_0_reports_that_worker_1(ended_by, notice, limit_s):
         _, errors = program.communicate(timeout=60)
     finally:
         program.kill()
-        os.kill(workers[1], signal.SIGKILL)
     assert time.monotonic() - began < limit_s
     assert program.returncode == 1 and notice in errors, (program.returncode, errors)
+    assert not pathlib.Path("/proc", str(workers[1])).exists(), "worker 1 is left behind"
 
 
 def worker_0_reports_the_death_of_worker_1():

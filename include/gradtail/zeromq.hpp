@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trailers in ZeroMQ messages, as cppzmq has them.
 //
-//     in one frame                          as the last frame
-//     +-----------------------+---------+   +-----------+-----------+   +---------+
-//     | payload               | trailer |   | payload ... ... payload|   | trailer |
-//     +-----------------------+---------+   +-----------+-----------+   +---------+
+//     in one frame                     as the last frame
+//     +-------------------+---------+  +-----------+   +-----------+   +---------+
+//     | payload           | trailer |  | payload.. |   | ..payload |   | trailer |
+//     +-------------------+---------+  +-----------+   +-----------+   +---------+
 #pragma once
 
 #include <algorithm>

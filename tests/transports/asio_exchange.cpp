@@ -29,7 +29,7 @@ class Channel {
   tcp::socket& socket() { return socket_; }
 
   /// The message stays in the handler until it is sent.
-  void send(std::shared_ptr<const stream::Outgoing> message, std::function<void()> then) {
+  void send(const std::shared_ptr<const stream::Outgoing>& message, std::function<void()> then) {
     std::array<asio::const_buffer, 3> buffers;
     std::ranges::transform(message->pieces(), buffers.begin(), [](auto piece) {
       return asio::const_buffer(piece.data(), piece.size());

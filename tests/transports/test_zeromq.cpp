@@ -114,6 +114,7 @@ Bytes joined(const auto& frames) {
 
 std::vector<const void*> addresses(const auto& frames) {
   std::vector<const void*> all;
+  all.reserve(frames.size());
   for (const zmq::message_t& frame : frames) all.push_back(frame.data());
   return all;
 }

@@ -21,7 +21,7 @@ using Frames = std::vector<zmq::message_t>;
 
 namespace {
 
-constexpr int seconds_to_wait = 20;
+constexpr int seconds_to_wait = 10;
 
 /// Blocks whose messages are still on their way.
 std::atomic<std::size_t> lent = 0;
@@ -34,7 +34,7 @@ zmq::socket_t socket_of(zmq::context_t& context, zmq::socket_type type) {
   zmq::socket_t socket(context, type);
   socket.set(zmq::sockopt::rcvtimeo, seconds_to_wait * 1000);
   socket.set(zmq::sockopt::sndtimeo, seconds_to_wait * 1000);
-  socket.set(zmq::sockopt::linger, seconds_to_wait * 1000);
+  socket.set(zmq::sockopt::linger, 1000);
   socket.set(zmq::sockopt::maxmsgsize,
              static_cast<std::int64_t>(exchange::most + gradtail::max_trailer_size));
   return socket;

@@ -49,7 +49,8 @@ Counts* counts_in(const char* path) {
 
 [[gnu::constructor]] void read_environment() {
   if (const char* name = std::getenv("GRADTAIL_PYTORCH")) chosen = mode_named(name);
-  if (const char* path = std::getenv("GRADTAIL_PYTORCH_COUNTS")) counts = counts_in(path);
+  const char* path = std::getenv("GRADTAIL_PYTORCH_COUNTS");
+  if (path != nullptr && *path != '\0') counts = counts_in(path);
 }
 
 }  // namespace

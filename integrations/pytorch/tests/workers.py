@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 
 WAYS = ["none", "read", "write", "only"]
 
@@ -21,25 +22,32 @@ def environment(way, library):
 def run(script, ways, library, *arguments, limit=120):
     """Runs `script RANK SIZE STORE ARGUMENT...` in each way, and returns what each printed, as
     JSON. Whatever happens, none of them outlives this."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = pathlib.Path(folder) / "store"
-        processes = []
+    with tempfile.TemporaryDirectory() as made:
+        folder, processes, deadline = pathlib.Path(made), [], time.monotonic() + limit
         try:
             for rank, way in enumerate(ways):
                 command = [sys.executable, "-W", "ignore", script, str(rank), str(len(ways)),
-                           str(store), *map(str, arguments)]
-                processes.append(subprocess.Popen(
-                    command, env=environment(way, library), text=True, stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE, stderr=subprocess.PIPE))
-            outputs = [process.communicate(timeout=limit) for process in processes]
+                           str(folder / "store"), *map(str, arguments)]
+                with open(folder / f"{rank}.out", "w", encoding="utf-8") as out, \
+                        open(folder / f"{rank}.err", "w", encoding="utf-8") as err:
+                    processes.append(subprocess.Popen(
+                        command, env=environment(way, library), stdin=subprocess.DEVNULL,
+                        stdout=out, stderr=err))
+            for process in processes:
+                process.wait(max(0.1, deadline - time.monotonic()))
         finally:
             for process in processes:
                 process.kill()
                 process.wait()
-    for process, (_, errors) in zip(processes, outputs):
-        if process.returncode != 0:
-            raise RuntimeError(f"a worker ended with {process.returncode}:\n{errors[-3000:]}")
-    return [json.loads(output) if output.strip() else None for output, _ in outputs]
+            said = [[(folder / f"{rank}.{kind}").read_text(encoding="utf-8", errors="replace")
+                     for kind in ("out", "err")] for rank in range(len(processes))]
+            for process, (_, errors) in zip(processes, said):
+                if process.returncode != 0:
+                    print(f"worker ended with {process.returncode}:\n{errors[-3000:]}",
+                          file=sys.stderr)
+    if any(process.returncode for process in processes):
+        raise RuntimeError("a worker failed")
+    return [json.loads(output) if output.strip() else None for output, _ in said]
 
 
 def join(name, rank, size, store):

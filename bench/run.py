@@ -8,7 +8,8 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from report import charts, check, extras, goals, measure, readme, store, table  # noqa: E402
+from report import (charts, check, end_to_end, extras, goals, measure, readme,  # noqa: E402
+                    store, table)
 from report.results import Results  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -45,9 +46,12 @@ def measure_all(arguments):
     measure.measure_rows(results, arguments.build, effort, arguments.rows or ".")
     if not arguments.rows:
         extras.measure_extras(results, arguments.build, ROOT)
+        end_to_end.measure_end_to_end(results, arguments.build,
+                                      2000 if arguments.quick else end_to_end.REQUESTS)
     judged = goals.judge(results)
     table.print_rows(results)
     table.print_goals(judged, with_unmeasured=not arguments.rows)
+    table.print_end_to_end(results)
     if arguments.save:
         about = store.describe(arguments.build, ROOT, "tools/bench --save")
         store.save(ROOT, about, results, judged)

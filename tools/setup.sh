@@ -5,6 +5,10 @@
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 build_packages=(g++ meson ninja-build pkg-config flatbuffers-compiler libflatbuffers-dev)
 test_packages=(cmake doctest-dev make python3 valgrind)
+# What each transport's suite of tests needs.
+# shellcheck disable=SC2034
+declare -A transports=([grpc]=libgrpc++-dev [tensorpipe]=libtensorpipe-dev [torch]=libtorch-dev
+  [zeromq]=cppzmq-dev [asio]=libasio-dev)
 export build_packages test_packages
 
 say() {

@@ -3,7 +3,7 @@
 import math
 from xml.sax.saxutils import escape
 
-from report import rows
+from report import end_to_end, rows
 
 WIDTH, LEFT, RIGHT, TOP, BAR, GAP = 760, 170, 90, 64, 14, 12
 STYLE = """
@@ -127,7 +127,18 @@ def wire_chart(results):
                  groups, [("wire", "bytes")])
 
 
+def end_to_end_chart(about, results):
+    groups, kinds = end_to_end.chart_groups(results.end_to_end)
+    highest = max(value for _, bars in groups for value, _, _ in bars)
+    ticks = [tick / 4 for tick in range(0, int(4 * highest) + 1)]
+    note = f"request and response over TCP, as multiples of no metadata; {about['machine']}"
+    return chart("Time of a request by TensorPipeAgent", note, Scale(0, highest, ticks, False),
+                 groups, kinds)
+
+
 def draw(root, about, results):
     folder = root / "bench/results"
     (folder / "times.svg").write_text(times_chart(about, results))
     (folder / "wire.svg").write_text(wire_chart(results))
+    if results.end_to_end:
+        (folder / "end_to_end.svg").write_text(end_to_end_chart(about, results))

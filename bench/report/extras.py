@@ -70,9 +70,10 @@ def measure_size(results, build):
 
 
 def standard_headers(include):
-    """The standard headers that the public headers include, each once."""
-    text = "".join(path.read_text() for path in sorted(pathlib.Path(include, "gradtail").iterdir())
-                   if path.suffix == ".hpp")
+    """The standard headers that gradtail.hpp includes through its own headers, each once."""
+    names = re.findall(r"\S+\.hpp(?=[\s\\])", output(
+        "g++", "-std=c++20", "-MM", "-I", str(include), str(include / "gradtail/gradtail.hpp")))
+    text = "".join(pathlib.Path(name).read_text() for name in names)
     return sorted(set(re.findall(r"^#include <([a-z_.]+)>$", text, re.M)))
 
 

@@ -2,7 +2,7 @@
 """Puts the stored run into the README, between its two marks."""
 import textwrap
 
-from report import rows
+from report import end_to_end, rows
 
 BEGIN, END = "<!-- bench: written by tools/bench -->", "<!-- /bench -->"
 
@@ -48,11 +48,24 @@ def measured_on(about):
             "compare rows, not with numbers of other machines.")
 
 
+def end_to_end_section(results):
+    if not results.end_to_end:
+        return []
+    text = ("From end to end: request and response between two processes by libtorch's TensorPipeAgent "
+            f"over TCP, {results.end_to_end[0]['requests']} times each way in turn. Medians; the "
+            "differences are of the requests of one round, with 95 % confidence intervals.")
+    table = markdown(list(end_to_end.table_lines(results.end_to_end)),
+                     ["--:", "---", "--:", "--:", "--:", "--:", "--:"])
+    return ["", *textwrap.wrap(text, 104), "", *table, "",
+            "![Time of a request](bench/results/end_to_end.svg)"]
+
+
 def section(about, results, goals):
     lines = markdown(peer_lines(results), ["---", "--:", "--:", "--:", "--:", "--:", "---"])
     lines += ["", "![Time to write and to read](bench/results/times.svg)", "",
               "![Size on the wire](bench/results/wire.svg)", ""]
     lines += textwrap.wrap(measured_on(about), 104, break_on_hyphens=False, break_long_words=False)
+    lines += end_to_end_section(results)
     lines += ["", "<details><summary>All goals</summary>", ""]
     lines += markdown(goal_lines(goals), ["---", "--:", "--:", "---"])
     return lines + ["", "</details>"]

@@ -11,9 +11,10 @@ class Results:
     and the median of those counts.
     """
 
-    def __init__(self, rows=None, values=None):
+    def __init__(self, rows=None, values=None, end_to_end=None):
         self.rows = rows or {}
         self.values = values or {}
+        self.end_to_end = end_to_end or []
 
     def add(self, name, times, **more):
         row = self.rows.setdefault(name, {"rounds": []})

@@ -82,6 +82,7 @@ def save(root, about, results, judged):
     path.parent.mkdir(exist_ok=True)
     path.write_text(dump({
         "about": about, "goals": goals, "values": results.values,
+        "end_to_end": results.end_to_end,
         "rows": {name: rounded(row) for name, row in results.rows.items()}}))
 
 
@@ -90,4 +91,5 @@ def load(root):
     if not (root / RESULT).exists():
         sys.exit(f"there is no {RESULT} yet: tools/bench --save makes it")
     stored = json.loads((root / RESULT).read_text())
-    return stored["about"], Results(stored["rows"], stored["values"]), stored["goals"]
+    results = Results(stored["rows"], stored["values"], stored.get("end_to_end"))
+    return stored["about"], results, stored["goals"]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints what was measured: rows with median and spread, then the goals."""
-from report import rows
+from report import end_to_end, rows
 
 NOTES = """
 median ns: CPU time of one run with a payload of 1 KiB, over all repetitions. +-: half the distance
@@ -46,3 +46,9 @@ def print_goals(judged, with_unmeasured):
     if judged:
         head = ["goal", "measured", "bound", ""]
         print("\n" + "\n".join(columns([head] + [goal_cells(*row) for row in judged], {0, 3})))
+
+
+def print_end_to_end(results):
+    if results.end_to_end:
+        print("\nrequests between two processes")
+        print("\n".join(columns(list(end_to_end.table_lines(results.end_to_end)), {0, 1})))

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace end_to_end {
+namespace {
+
+namespace rpc = torch::distributed::rpc;
+
+constexpr const char* process_key = "server's process";
+
+auto message_of(std::vector<char> payload, rpc::MessageType type) {
+  return c10::make_intrusive<rpc::Message>(std::move(payload), std::vector<at::Tensor>{}, type);
+}
+
+class Callback : public rpc::RequestCallback {
+ public:
+  explicit Callback(Handler handler) : handler_(std::move(handler)) {}
+
+ private:
+  c10::intrusive_ptr<rpc::JitFuture> processMessage(rpc::Message& request,
+                                                    std::vector<c10::Stream>) const override {
+    const auto response = message_of(handler_(request), rpc::FORWARD_AUTOGRAD_RESP);
+    auto future = c10::make_intrusive<rpc::JitFuture>(at::AnyClassType::get());
+    future->markCompleted(c10::IValue(response), response->getStorages());
+    return future;
+  }
+
+  Handler handler_;
+};
+
+/// The only type that readWrappedPayload asks for; Python would parse its name.
+c10::StrongTypePtr type_of(const c10::QualifiedName& name) {
+  if (name.qualifiedName() != "Dict[str, str]") throw std::runtime_error("no device map");
+  return {nullptr, c10::DictType::create(c10::StringType::get(), c10::StringType::get())};
+}
+
+auto make_store(std::uint16_t port, bool is_server) {
+  c10d::TCPStoreOptions options;
+  options.port = port;
+  options.isServer = is_server;
+  options.waitWorkers = false;
+  options.timeout = std::chrono::seconds(10);
+  return c10::make_intrusive<c10d::TCPStore>("127.0.0.1", options);
+}
+
+/// On TCP, as between machines. The current agent is what readWrappedPayload asks for its types.
+auto start(c10::intrusive_ptr<c10d::TCPStore> store, rpc::worker_id_t worker, Handler handler) {
+  setenv("TP_SOCKET_IFNAME", "lo", 0);
+  const std::vector<std::string> transports{"uv"};
+  const std::vector<std::string> channels{"basic"};
+  const rpc::TensorPipeRpcBackendOptions options(2, transports, channels, 20.0F, "");
+  auto agent = std::make_shared<rpc::TensorPipeAgent>(
+      std::move(store), "worker" + std::to_string(worker), worker, 2, options,
+      std::unordered_map<std::string, rpc::DeviceMap>{}, std::vector<c10::Device>{},
+      std::make_unique<Callback>(std::move(handler)));
+  agent->setTypeResolver(std::make_shared<rpc::TypeResolver>(type_of));
+  agent->start();
+  rpc::RpcAgent::setCurrentRpcAgent(agent);
+  return agent;
+}
+
+pid_t process_in(c10d::TCPStore& store) {
+  const std::vector<std::uint8_t> text = store.get(process_key);
+  return std::stoi(std::string(text.begin(), text.end()));
+}
+
+void stop(rpc::TensorPipeAgent& agent) {
+  agent.join(true, 30);
+  agent.shutdown();
+  rpc::RpcAgent::setCurrentRpcAgent(nullptr);
+}
+
+}  // namespace
+
+void serve(const std::function<void(std::uint16_t port)>& ready, Handler handler) {
+  auto store = make_store(0, true);
+  const std::string process = std::to_string(getpid());
+  store->set(process_key, {process.begin(), process.end()});
+  ready(store->getPort());
+  stop(*start(std::move(store), 0, std::move(handler)));
+}
+
+Caller::Caller(std::uint16_t port) : Caller(make_store(port, false)) {}
+
+Caller::Caller(const c10::intrusive_ptr<c10d::TCPStore>& store)
+    : server_process_(process_in(*store)),
+      agent_(start(store, 1, [](const rpc::Message&) -> std::vector<char> { return {}; })),
+      server_(agent_->getWorkerInfo(rpc::worker_id_t{0})) {}
+
+Caller::~Caller() { stop(*agent_); }
+
+c10::intrusive_ptr<rpc::Message> Caller::send(std::vector<char> payload) {
+  const auto future =
+      agent_->send(server_, message_of(std::move(payload), rpc::FORWARD_AUTOGRAD_REQ));
+  future->waitAndThrow();
+  return future->value().toCustomClass<rpc::Message>();
+}
+
+}  // namespace end_to_end

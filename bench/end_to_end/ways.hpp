@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ways to send metadata along with a libtorch RPC message that are compared.
+#pragma once
+
+#include <torch/csrc/distributed/rpc/message.h>
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "gradtail/metadata.hpp"
+
+namespace end_to_end {
+
+/// One way, for both directions.
+struct Way {
+  std::string_view name;
+  /// Bytes that the sender has reserved behind the payload.
+  std::size_t tailroom;
+  /// Puts the metadata behind the payload.
+  void (*append)(std::vector<char>& payload, const gradtail::AutogradMetadata& metadata);
+  /// Takes the metadata off a message as the agent hands it over and returns the payload's size.
+  /// Throws unless the metadata is the expected.
+  std::size_t (*read)(const torch::distributed::rpc::Message& message,
+                      const gradtail::AutogradMetadata& expected);
+};
+
+/// No metadata, gradtail's trailer, PyTorch's pickled tuple.
+[[nodiscard]] std::span<const Way> ways();
+
+}  // namespace end_to_end

@@ -49,15 +49,16 @@ void* load_implementation() {
   void* expected = dlopen(TORCH_SONAME, RTLD_LAZY | RTLD_NOLOAD);
   if (expected == nullptr) {
     throw std::runtime_error("gradtail: built for PyTorch " TORCH_VERSION_BUILT " (" TORCH_SONAME
-                             "), but this process has " + torch +
-                             ": build gradtail for it (docs/pytorch.md says how)");
+                             "), but this process has " +
+                             torch + ": build gradtail for it (docs/pytorch.md says how)");
   }
   dlclose(expected);
   const std::string path = own_folder() + IMPLEMENTATION;
   if (void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return library;
   const char* why = dlerror();
   throw std::runtime_error("gradtail: built for PyTorch " TORCH_VERSION_BUILT
-                           ", which isn't the one in this process: " + std::string(why));
+                           ", which isn't the one in this process: " +
+                           std::string(why));
 }
 
 void* implementation() {
@@ -97,7 +98,7 @@ namespace autograd {
 
 class GRADTAIL_API RpcWithAutograd {
  public:
-  Returned toMessageImpl() &&;                                // NOLINT: PyTorch's name
+  Returned toMessageImpl() &&;                               // NOLINT: PyTorch's name
   static Returned fromMessage(const rpc::Message& message);  // NOLINT
 };
 

@@ -48,8 +48,8 @@ std::unique_ptr<RpcWithAutograd> from_tuple(const Message& message) {
   for (std::size_t i = length_size; i > 0 && bytes.size() > length_size; --i) {
     tuple_size = tuple_size << 8 | static_cast<unsigned char>(bytes[bytes.size() - i]);
   }
-  TORCH_CHECK(tuple_size > 0 && tuple_size < bytes.size() - length_size,
-              "gradtail: an RPC of ", bytes.size(), " bytes ends neither in a trailer nor in ",
+  TORCH_CHECK(tuple_size > 0 && tuple_size < bytes.size() - length_size, "gradtail: an RPC of ",
+              bytes.size(), " bytes ends neither in a trailer nor in ",
               "PyTorch's pickled tuple: damaged, or of a peer with another format");
   auto rpc = original_function(message);
   count(Count::tuples_received);
@@ -135,12 +135,11 @@ c10::intrusive_ptr<Message> RpcWithAutograd::toMessageImpl() && {
   Message& wrapped = *wrappedMessage_;
   TORCH_CHECK(!wrapped.payload().empty(), "gradtail: an RPC without a payload");
   const auto device_map = gradtail::from_torch(deviceMap_);
-  const gradtail::AutogradMetadata metadata = {
-      .context_id = autogradMetadata_.autogradContextId,
-      .message_id = autogradMetadata_.autogradMessageId,
-      .from_worker_id = fromWorkerId_,
-      .wrapped_message_type = wrapped.type(),
-      .device_map = device_map};
+  const gradtail::AutogradMetadata metadata = {.context_id = autogradMetadata_.autogradContextId,
+                                               .message_id = autogradMetadata_.autogradMessageId,
+                                               .from_worker_id = fromWorkerId_,
+                                               .wrapped_message_type = wrapped.type(),
+                                               .device_map = device_map};
   check_forward(metadata);
   const auto appended = gradtail::append(wrapped, metadata);
   TORCH_CHECK(appended.has_value(), "gradtail: ", gradtail::to_string(appended.error()));

@@ -13,8 +13,7 @@ namespace torch::distributed::autograd {
 
 using namespace gradtail::pytorch;  // NOLINT
 
-std::unique_ptr<RpcWithProfilingReq> RpcWithProfilingReq::fromMessage(
-    const rpc::Message& message) {
+std::unique_ptr<RpcWithProfilingReq> RpcWithProfilingReq::fromMessage(const rpc::Message& message) {
   using Original = std::unique_ptr<RpcWithProfilingReq>(const rpc::Message&);
   static Original* const read = original<Original>(symbols::from_profiled_request);
   const Nesting nesting;

@@ -69,8 +69,10 @@ void make(Bytes& payload, std::uint32_t type, std::string_view kind, std::int64_
   if (kind == "tuple-worker") return add_tuple(payload, type, number);
   if (kind == "tuple-nest" || kind == "trailer-nest") {
     for (std::int64_t i = 0; i < number; ++i, type = autograd) {
-      if (kind == "tuple-nest") add_tuple(payload, type, sender);
-      else add_trailer(payload, honest(type));
+      if (kind == "tuple-nest")
+        add_tuple(payload, type, sender);
+      else
+        add_trailer(payload, honest(type));
     }
     return;
   }
@@ -101,11 +103,11 @@ extern "C" GRADTAIL_API const char* raw_rpc(int worker, const char* kind, std::i
     Bytes payload = std::move(*call).movePayload();
     make(payload, type, kind, number);
     auto agent = rpc::RpcAgent::getCurrentRpcAgent();
-    auto future = agent->send(
-        agent->getWorkerInfo(static_cast<rpc::worker_id_t>(worker)),
-        c10::make_intrusive<rpc::Message>(std::move(payload), std::move(tensors),
-                                          rpc::MessageType::FORWARD_AUTOGRAD_REQ),
-        120);
+    auto future =
+        agent->send(agent->getWorkerInfo(static_cast<rpc::worker_id_t>(worker)),
+                    c10::make_intrusive<rpc::Message>(std::move(payload), std::move(tensors),
+                                                      rpc::MessageType::FORWARD_AUTOGRAD_REQ),
+                    120);
     future->waitAndThrow();
     return nullptr;
   } catch (const std::exception& thrown) {

@@ -139,6 +139,39 @@ def totals(runs):
     return dict(zip(COUNTS, sums))
 
 
+def table(runs):
+    """The results as a page: one row for each suite, and one for each test that didn't pass."""
+    import torch
+    suites = collections.defaultdict(list)
+    for name in runs["plain"]:
+        suites[name.split(".")[0]].append(name)
+    lines = [f"PyTorch {torch.__version__}, Python {sys.version.split()[0]}: {len(runs['plain'])} "
+             f"tests, each in processes of its own. In the preloaded run "
+             + ", ".join(f"{n} {what}" for what, n in totals(runs).items()) + ".", "",
+             "| suite | tests | plain | preloaded | trailers received |", "| --- | --: | --- | --- | --: |"]
+    for suite, names in suites.items():
+        cells = []
+        for way in ("plain", "preloaded"):
+            results = collections.Counter(runs[way][name]["result"] for name in names)
+            cells.append(", ".join(f"{n} {result}" for result, n in sorted(results.items())))
+        trailers = sum((runs["preloaded"][name]["counts"] or [0, 0])[1] for name in names)
+        lines.append(f"| {suite} | {len(names)} | {cells[0]} | {cells[1]} | {trailers} |")
+    lines += ["", "Tests that did not pass both ways:", "",
+              "| test | plain | preloaded | why |", "| --- | --- | --- | --- |"]
+    for name, plain in runs["plain"].items():
+        preloaded = runs["preloaded"][name]
+        if {plain["result"], preloaded["result"]} != {"passed"}:
+            why = (plain["why"] or preloaded["why"]).splitlines() or [""]
+            lines.append(f"| {name} | {plain['result']} | {preloaded['result']} | "
+                         + why[0].replace("|", "/")[:120] + " |")
+    lines += ["", "<details><summary>All tests</summary>", "",
+              "| test | plain | preloaded | trailers received |", "| --- | --- | --- | --: |"]
+    lines += [f"| {name} | {plain['result']} | {runs['preloaded'][name]['result']} | "
+              f"{(runs['preloaded'][name]['counts'] or [0, 0])[1]} |"
+              for name, plain in runs["plain"].items()]
+    return "\n".join(lines + ["", "</details>", ""])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -148,6 +181,7 @@ def main():
     parser.add_argument("--match", default="", help="only tests whose name contains this")
     parser.add_argument("--limit", type=int, default=60, help="seconds for one test (60)")
     parser.add_argument("--result", type=pathlib.Path, help="file for the results, as JSON")
+    parser.add_argument("--table", type=pathlib.Path, help="file for the results, as Markdown")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
@@ -170,6 +204,8 @@ def main():
             settle(runs, names_differing, run)
         if options.result:
             options.result.write_text(json.dumps({"counts": totals(runs), **runs}, indent=1) + "\n")
+    if options.table:
+        options.table.write_text("# PyTorch's own suites, plain and preloaded\n\n" + table(runs))
     for way, rows in runs.items():
         results = collections.Counter(row["result"] for row in rows.values())
         print(f"{way}: " + ", ".join(f"{n} {result}" for result, n in sorted(results.items())))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What an RPC with autograd costs, plain and preloaded: time, allocations, peak memory.
+"""What an RPC with autograd costs, plain and preloaded: time, CPU, allocations, peak memory.
 
 Two pairs of workers live side by side, one plain and one preloaded, and take turns: so both see the
 same machine. Each turn gives one median; the ratio of the turns of a round is one pair of the
@@ -63,13 +63,16 @@ def turn(rpc, job, counting):
             where(reset_peak)
         if counting:
             before = [where(allocated) for where in both]
+        cpu = -sum(where(time.process_time) for where in both)
         for _ in range(number):
             start = time.perf_counter_ns()
             rpc.rpc_sync("server", function, args=arguments)
             times.append(time.perf_counter_ns() - start)
+        cpu += sum(where(time.process_time) for where in both)
         after = [where(allocated) for where in both] if counting else None
         peaks = [where(peak_kib) for where in both]
-    said = {"median": statistics.median(times), "peak_kib": peaks}
+    said = {"time": statistics.median(times) / 1000, "cpu": cpu / number * 1e6,
+            "peak_kib": peaks}
     if counting:
         spent = [[b - a for a, b in zip(*pair)] for pair in zip(before, after)]
         said["allocations"] = sum(allocations for allocations, _ in spent) / number
@@ -151,12 +154,15 @@ def measure(library, counter, rounds):
                 pair.end()
     for job, ways in turns.items():
         for way, said in ways.items():
-            medians = [row["median"] for row in said]
             result[job][way].update(
-                median_us=statistics.median(medians) / 1000, turns_us=[m / 1000 for m in medians],
                 peak_mib=statistics.median(sum(row["peak_kib"]) for row in said) / 1024)
-        result[job]["ratio"] = interval([b["median"] / a["median"] for a, b in
-                                         zip(ways["plain"], ways["preloaded"])])
+            for kind in ("time", "cpu"):
+                all_turns = [round(row[kind], 1) for row in said]
+                result[job][way][f"{kind}_us"] = statistics.median(all_turns)
+                result[job][way][f"{kind}_us_of_turns"] = all_turns
+        for kind in ("time", "cpu"):
+            result[job][f"{kind}_ratio"] = interval([b[kind] / a[kind] for a, b in zip(
+                ways["plain"], ways["preloaded"])])
     return result
 
 
@@ -190,9 +196,12 @@ def main():
         print(f"{job}: {words}")
         for way in WAYS:
             row = result[job][way]
-            print(f"  {way}: {row['median_us']:.0f} us, {row['allocations']:.0f} allocations of "
-                  f"{row['bytes'] / 2**20:.3f} MiB, peak {row['peak_mib']:.0f} MiB")
-        print("  preloaded / plain: {:.3f} ({:.3f} to {:.3f})".format(*result[job]["ratio"]))
+            print(f"  {way}: {row['time_us']:.0f} us, {row['cpu_us']:.0f} us of CPU, "
+                  f"{row['allocations']:.0f} allocations of {row['bytes'] / 2**20:.3f} MiB, "
+                  f"peak {row['peak_mib']:.0f} MiB")
+        for kind in ("time", "cpu"):
+            print("  {}, preloaded / plain: {:.3f} ({:.3f} to {:.3f})".format(
+                kind, *result[job][f"{kind}_ratio"]))
     return 0
 
 

@@ -21,10 +21,11 @@ def chart(result):
     kinds = [("write", "plain"), ("read", "trailers")]
     groups = []
     for job, (_, _) in JOBS.items():
-        plain = result[job]["plain"]["median_us"]
-        groups.append((f"{job}: time", [(result[job][way]["median_us"] / plain, kind,
-                                         f"{result[job][way]['median_us']:,.0f} µs")
-                                        for way, (kind, _) in zip(WAYS, kinds)]))
+        for what in ("time", "cpu"):
+            plain = result[job]["plain"][f"{what}_us"]
+            groups.append((f"{job}: {what}", [(result[job][way][f"{what}_us"] / plain, kind,
+                                               f"{result[job][way][f'{what}_us']:,.0f} µs")
+                                              for way, (kind, _) in zip(WAYS, kinds)]))
         plain = result[job]["plain"]["bytes"]
         groups.append((f"{job}: allocated", [(result[job][way]["bytes"] / plain, kind,
                                               f"{result[job][way]['bytes'] / 2**20:,.3g} MiB")
@@ -38,20 +39,22 @@ def chart(result):
 
 def table(result):
     about = result["about"]
-    lines = ["|  | time | of plain, 95 % | allocations | allocated | peak of both workers |",
-             "| --- | --: | --: | --: | --: | --: |"]
+    lines = ["|  | time | of plain | CPU | of plain | allocations | allocated | peak |",
+             "| --- | --: | --: | --: | --: | --: | --: | --: |"]
     for job, (_, words) in JOBS.items():
         for way in WAYS:
-            row, ratio = result[job][way], ""
+            row, ratios = result[job][way], {"time": "", "cpu": ""}
             if way == "preloaded":
-                ratio = "{:.3f} ({:.3f} to {:.3f})".format(*result[job]["ratio"])
-            lines.append(f"| {words}, {way} | {row['median_us']:,.0f} µs | {ratio} | "
-                         f"{row['allocations']:.0f} | {row['bytes'] / 2**20:.3f} MiB | "
-                         f"{row['peak_mib']:.0f} MiB |")
+                ratios = {kind: "{:.3f} ({:.3f} to {:.3f})".format(*result[job][f"{kind}_ratio"])
+                          for kind in ratios}
+            lines.append(f"| {words}, {way} | {row['time_us']:,.0f} µs | {ratios['time']} | "
+                         f"{row['cpu_us']:,.0f} µs | {ratios['cpu']} | {row['allocations']:.0f} | "
+                         f"{row['bytes'] / 2**20:.3f} MiB | {row['peak_mib']:.0f} MiB |")
     lines += ["", f"{about['machine']}; PyTorch {about['pytorch']}, Python {about['python']}; "
               f"{about['date']}; `integrations/pytorch/bench/cost.py`. Both ways took turns, "
               f"{about['rounds']} rounds: times are medians of the turns' medians, the ratio is "
-              "the mean over the rounds with its interval by resampling them. Allocations are of "
+              "the mean over the rounds, with its 95 % interval by resampling them. CPU and "
+              "peak are of both workers together. Allocations are of "
               "both workers, per RPC, call and answer; counted in a run of their own. The machine "
               "is shared: compare rows, not with numbers of other machines."]
     return "\n".join(lines)

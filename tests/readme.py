@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the C++ of README.md, all its blocks in order, to a file that test_readme.cpp includes."""
+"""Writes the C++ of a page, all its blocks in order, to a file that a test includes."""
 import argparse
 import pathlib
 import re
@@ -8,12 +8,12 @@ import sys
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("readme", type=pathlib.Path)
+    parser.add_argument("page", type=pathlib.Path)
     parser.add_argument("output", type=pathlib.Path)
     arguments = parser.parse_args()
-    blocks = re.findall(r"^```cpp\n(.*?)^```$", arguments.readme.read_text(), re.M | re.S)
+    blocks = re.findall(r"^```cpp\n(.*?)^```$", arguments.page.read_text(), re.M | re.S)
     if not blocks:
-        sys.exit(f"{arguments.readme}: no ```cpp block")
+        sys.exit(f"{arguments.page}: no ```cpp block")
     arguments.output.write_text("\n".join(blocks))
 
 

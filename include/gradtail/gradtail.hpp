@@ -5,6 +5,7 @@
 #include "gradtail/append.hpp"
 #include "gradtail/bytes.hpp"
 #include "gradtail/error.hpp"
+#include "gradtail/first.hpp"
 #include "gradtail/id.hpp"
 #include "gradtail/metadata.hpp"
 #include "gradtail/open.hpp"

@@ -39,9 +39,14 @@ int guarded(const std::string& side, const std::function<void()>& body) {
   std::_Exit(status);
 }
 
-/// 0 where the child ended well.
-int join(const std::string& name, pid_t child) {
+/// 0 where the child ended well. One that is no longer `wanted` has two seconds to say why.
+int join(const std::string& name, pid_t child, bool wanted) {
   int status = 0;
+  for (int tenths = 0; !wanted && tenths < 20; ++tenths) {
+    if (waitpid(child, &status, WNOHANG) == child) return 1;
+    usleep(100'000);
+  }
+  if (!wanted) kill(child, SIGTERM);
   waitpid(child, &status, 0);
   if (WIFEXITED(status)) return WEXITSTATUS(status);
   std::fprintf(stderr, "%s, server: ended by signal %d\n", name.c_str(), WTERMSIG(status));
@@ -66,8 +71,7 @@ int run(const std::string& name, const std::function<void(const Ready&)>& serve,
   const bool served = read(ready[0], &port, sizeof port) == sizeof port;
   close(ready[0]);
   const int called = served ? guarded(name + ", caller", [&] { call(port); }) : 1;
-  if (called != 0) kill(child, SIGTERM);
-  return join(name, child) + called != 0 ? 1 : 0;
+  return join(name, child, called == 0) + called != 0 ? 1 : 0;
 }
 
 }  // namespace two_processes

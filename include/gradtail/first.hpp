@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of a row of buffers that a message was received into.
+//
+// recvmsg, readv and Asio fill several buffers, give the number of bytes received and leave the
+// buffers as large as they were. To cut an array of iovecs in place costs their sizes, which the
+// next receive needs again, and Asio has nothing public that cuts a sequence of buffers.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <ranges>
+#include <span>
+
+#include "gradtail/segments.hpp"
+
+namespace gradtail {
+inline namespace v0 {
+
+/// The first `size` bytes of the segments, as std::span::first: a range of
+/// std::span<const std::byte> for `open`, none of them empty. Where the segments hold less, all
+/// they hold, so that a size from the outside (recvmsg with MSG_TRUNC) leads nowhere else.
+/// Borrows the segments. Cost: a walk over their sizes. No copy, no allocation.
+template <SegmentRange R>
+requires(std::ranges::borrowed_range<R>)
+    [[nodiscard]] PayloadSegments<std::ranges::iterator_t<R>> first(R&& segments,
+                                                                    std::size_t size) {
+  std::span<const std::byte> last;
+  return {std::ranges::begin(segments), std::min(size, detail::total_size(segments, last))};
+}
+
+/// A part of a temporary range of segments would dangle.
+template <SegmentRange R>
+requires(!std::ranges::borrowed_range<R>) void first(R&& segments, std::size_t size) = delete;
+
+}  // namespace v0
+}  // namespace gradtail

@@ -35,7 +35,10 @@ c10::intrusive_ptr<rpc::Message> python_call() {
 }
 
 /// As PyTorch calls it, through the vtable; a compiler that knew the type would call it directly.
-[[gnu::noipa]] void send(rpc::RpcCommandBase& message) { std::move(message).toMessage(); }
+void send(rpc::RpcCommandBase& message) {
+  rpc::RpcCommandBase* volatile of_any_type = &message;
+  std::move(*of_any_type).toMessage();
+}
 
 std::string check_version() {
   const std::string expected = "TORCH_VERSION=" TORCH_VERSION;

@@ -31,7 +31,10 @@ Call python_call() {
 }
 
 /// As PyTorch sends: through the vtable, which a compiler that knew the type would leave out.
-[[gnu::noipa]] Call send(rpc::RpcCommandBase& command) { return std::move(command).toMessage(); }
+Call send(rpc::RpcCommandBase& command) {
+  rpc::RpcCommandBase* volatile of_any_type = &command;
+  return std::move(*of_any_type).toMessage();
+}
 
 /// What came back, of a message that is given to it and no one else.
 std::unique_ptr<RpcWithAutograd> receive(const rpc::Message& message) {

@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <link.h>
 
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -38,9 +39,14 @@ std::string loaded_torch() {
 std::string own_folder() {
   Dl_info self;
   if (dladdr(reinterpret_cast<void*>(&gradtail_pytorch_check), &self) == 0) return {};
-  const std::string path = self.dli_fname;
-  return path.substr(0, path.rfind('/') + 1);
+  char* path = realpath(self.dli_fname, nullptr);
+  const std::string whole = path == nullptr ? "" : path;
+  std::free(path);  // NOLINT: realpath's memory
+  return whole.substr(0, whole.rfind('/') + 1);
 }
+
+/// Taken when the library is loaded: a program may change the folder that a relative path is of.
+const std::string folder = own_folder();
 
 /// The library that knows PyTorch. To load it where another PyTorch is would load a second one.
 void* load_implementation() {
@@ -53,7 +59,7 @@ void* load_implementation() {
                              torch + ": build gradtail for it (docs/pytorch.md says how)");
   }
   dlclose(expected);
-  const std::string path = own_folder() + IMPLEMENTATION;
+  const std::string path = folder + IMPLEMENTATION;
   if (void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return library;
   const char* why = dlerror();
   throw std::runtime_error("gradtail: built for PyTorch " TORCH_VERSION_BUILT

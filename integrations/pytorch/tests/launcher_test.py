@@ -82,6 +82,14 @@ class Launcher(unittest.TestCase):
     def test_a_process_without_pytorch_is_left_alone(self):
         self.assertEqual(run("echo", "here", LD_PRELOAD=str(LIBRARY)), (0, "here\n"))
 
+    def test_a_program_may_change_its_folder(self):
+        status, said = run(
+            sys.executable, "-c", "import ctypes, os, torch; os.chdir('/')\n"
+            "check = ctypes.CDLL(None).gradtail_pytorch_check\n"
+            "check.restype = ctypes.c_char_p\n"
+            "print(check())", LD_PRELOAD=os.path.relpath(LIBRARY, os.getcwd()))
+        self.assertEqual((status, said), (0, "None\n"))
+
     def test_counts_that_cannot_be_kept_are_named(self):
         status, said = run("true", LD_PRELOAD=str(LIBRARY), GRADTAIL_PYTORCH_COUNTS="/none/here")
         self.assertEqual(status, 2)

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What an RPC with autograd costs, plain and preloaded: time, CPU, allocations, peak memory.
+
+Two pairs of workers live side by side, one plain and one preloaded, and take turns: so both see the
+same machine. Each turn gives one median; the ratio of the turns of a round is one pair of the
+confidence interval. Allocations are counted in pairs of their own, which aren't timed.
+"""
+import argparse
+import ctypes
+import json
+import math
+import os
+import pathlib
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+JOBS = {  # name: (RPCs in a turn, what it is)
+    "small": (200, "torch.add of two tensors of 3 x 3"),
+    "bytes": (8, "Python call with 16 MiB of bytes and a small tensor"),
+}
+WAYS = ["plain", "preloaded"]
+
+
+def take(blob, tensor):
+    return tensor + len(blob) % 2
+
+
+def reset_peak():
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_kib():
+    status = pathlib.Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.split("VmHWM:")[1].split()[0])
+
+
+def allocated():
+    """Allocations and bytes of this process so far, where they are counted."""
+    counted = ctypes.CDLL(None).counted_allocations
+    counted.restype = ctypes.POINTER(ctypes.c_uint64)
+    return counted()[:2]
+
+
+def turn(rpc, job, counting):
+    """One turn: the times of its RPCs, and what both workers took for them."""
+    import torch
+    from torch.distributed import autograd
+    number, _ = JOBS[job]
+    a, b = (torch.ones(3, 3, requires_grad=True) for _ in range(2))
+    function, arguments = {"small": (torch.add, (a, b)),
+                           "bytes": (take, (bytes(16 << 20), a))}[job]
+    both = [lambda call: call(), lambda call: rpc.rpc_sync("server", call)]
+    times, before = [], None
+    with autograd.context():
+        rpc.rpc_sync("server", function, args=arguments)
+        for where in both:
+            where(reset_peak)
+        if counting:
+            before = [where(allocated) for where in both]
+        cpu = -sum(where(time.process_time) for where in both)
+        for _ in range(number):
+            start = time.perf_counter_ns()
+            rpc.rpc_sync("server", function, args=arguments)
+            times.append(time.perf_counter_ns() - start)
+        cpu += sum(where(time.process_time) for where in both)
+        after = [where(allocated) for where in both] if counting else None
+        peaks = [where(peak_kib) for where in both]
+    said = {"time": statistics.median(times) / 1000, "cpu": cpu / number * 1e6,
+            "peak_kib": peaks}
+    if counting:
+        spent = [[b - a for a, b in zip(*pair)] for pair in zip(before, after)]
+        said["allocations"] = sum(allocations for allocations, _ in spent) / number
+        said["bytes"] = sum(size for _, size in spent) / number
+    return said
+
+
+def worker(rank, store, counting):
+    from torch.distributed import rpc
+    options = rpc.TensorPipeRpcBackendOptions(init_method=f"file://{store}", num_worker_threads=4)
+    rpc.init_rpc(["client", "server"][rank], rank=rank, world_size=2, rpc_backend_options=options)
+    if rank == 0:
+        for job in sys.stdin:
+            print(json.dumps(turn(rpc, job.strip(), counting)), flush=True)
+    rpc.shutdown()
+
+
+class Pair:
+    """Two workers that call each other, in processes of their own."""
+
+    def __init__(self, library, folder, name, counter=None):
+        preload = [str(path) for path in (library, counter) if path]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "LD_PRELOAD": ":".join(preload)}
+        self.processes = [subprocess.Popen(
+            [sys.executable, "-W", "ignore", __file__, "--worker", str(rank), str(folder / name),
+             *(["--counting"] if counter else [])], env=environment, text=True,
+            stdin=subprocess.PIPE if rank == 0 else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if rank == 0 else subprocess.DEVNULL) for rank in range(2)]
+
+    def turn(self, job):
+        client = self.processes[0]
+        client.stdin.write(job + "\n")
+        client.stdin.flush()
+        return json.loads(client.stdout.readline())
+
+    def end(self):
+        self.processes[0].stdin.close()
+        for process in self.processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def interval(ratios):
+    """The geometric mean, and its 95 % confidence interval by resampling the rounds."""
+    logs = [math.log(ratio) for ratio in ratios]
+    chance = random.Random(1)
+    means = sorted(statistics.fmean(chance.choices(logs, k=len(logs))) for _ in range(4000))
+    return [math.exp(statistics.fmean(logs)), math.exp(means[100]), math.exp(means[-101])]
+
+
+def measure(library, counter, rounds):
+    result = {job: {way: {} for way in WAYS} for job in JOBS}
+    turns = {job: {way: [] for way in WAYS} for job in JOBS}
+    with tempfile.TemporaryDirectory() as made:
+        folder, pairs = pathlib.Path(made), {}
+        try:
+            for way, preload in zip(WAYS, (None, library)):
+                pairs[way] = Pair(preload, folder, way)
+            for number in range(rounds + 1):
+                for job in JOBS:
+                    for way in WAYS if number % 2 else reversed(WAYS):
+                        said = pairs[way].turn(job)
+                        if number:  # the first warms up
+                            turns[job][way].append(said)
+                print(f"round {number} of {rounds}", file=sys.stderr)
+        finally:
+            for pair in pairs.values():
+                pair.end()
+        for way, preload in zip(WAYS, (None, library)):
+            pair = Pair(preload, folder, f"{way}-counted", counter)
+            try:
+                for job in JOBS:
+                    said = pair.turn(job)
+                    result[job][way].update(allocations=said["allocations"], bytes=said["bytes"])
+            finally:
+                pair.end()
+    for job, ways in turns.items():
+        for way, said in ways.items():
+            result[job][way].update(
+                peak_mib=statistics.median(sum(row["peak_kib"]) for row in said) / 1024)
+            for kind in ("time", "cpu"):
+                all_turns = [round(row[kind], 1) for row in said]
+                result[job][way][f"{kind}_us"] = statistics.median(all_turns)
+                result[job][way][f"{kind}_us_of_turns"] = all_turns
+        for kind in ("time", "cpu"):
+            result[job][f"{kind}_ratio"] = interval([b[kind] / a[kind] for a, b in zip(
+                ways["plain"], ways["preloaded"])])
+    return result
+
+
+def about(rounds):
+    import torch
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
+                  if line.startswith("model name")), platform.machine())
+    return {"machine": f"{model}, {os.cpu_count()} cores", "pytorch": torch.__version__,
+            "python": platform.python_version(), "rounds": rounds,
+            "date": time.strftime("%Y-%m-%d")}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--library", type=pathlib.Path, help="libgradtail_pytorch.so")
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--result", type=pathlib.Path, help="file for the numbers, as JSON")
+    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--counting", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        return worker(int(options.worker[0]), options.worker[1], options.counting)
+    if not options.library or not options.library.exists():
+        parser.error("--library must name a built libgradtail_pytorch.so")
+    library = options.library.resolve()
+    counter = library.parent / "libcount_allocations.so"
+    result = {"about": about(options.rounds), **measure(library, counter, options.rounds)}
+    if options.result:
+        options.result.write_text(json.dumps(result, indent=1) + "\n")
+    for job, (_, words) in JOBS.items():
+        print(f"{job}: {words}")
+        for way in WAYS:
+            row = result[job][way]
+            print(f"  {way}: {row['time_us']:.0f} us, {row['cpu_us']:.0f} us of CPU, "
+                  f"{row['allocations']:.0f} allocations of {row['bytes'] / 2**20:.3f} MiB, "
+                  f"peak {row['peak_mib']:.0f} MiB")
+        for kind in ("time", "cpu"):
+            print("  {}, preloaded / plain: {:.3f} ({:.3f} to {:.3f})".format(
+                kind, *result[job][f"{kind}_ratio"]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The launcher and the library's environment variables: what works, and what they say otherwise.
+
+Usage: launcher_test.py LIBGRADTAIL_PYTORCH.SO
+"""
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+LIBRARY = pathlib.Path(sys.argv.pop(1)).resolve()
+LAUNCHER = LIBRARY.parent / "gradtail-pytorch"
+PLAIN = {key: value for key, value in os.environ.items() if not key.startswith("GRADTAIL_")}
+
+
+def run(*command, **variables):
+    done = subprocess.run(list(map(str, command)), env=dict(PLAIN, **variables), text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+    return done.returncode, done.stdout
+
+
+class Launcher(unittest.TestCase):
+    def test_it_runs_a_command_with_the_library(self):
+        status, said = run(LAUNCHER, sys.executable, "-c",
+                           "import os; print(os.environ['LD_PRELOAD']); exit(7)")
+        self.assertEqual((status, said.strip()), (7, str(LIBRARY)))
+
+    def test_it_counts(self):
+        status, said = run(LAUNCHER, "--count", sys.executable, "-c", "pass")
+        self.assertEqual(status, 0)
+        self.assertIn("0 trailers sent, 0 received; 0 pickled tuples sent, 0 received", said)
+
+    def test_it_names_what_it_serves(self):
+        status, said = run(LAUNCHER, "--check", sys.executable)
+        self.assertEqual(status, 0, said)
+        self.assertIn("serves PyTorch", said)
+
+    def test_a_python_without_pytorch_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "torch.py").write_text("raise ImportError('not here')\n")
+            status, said = run(LAUNCHER, sys.executable, "train.py", PYTHONPATH=folder)
+        self.assertEqual(status, 2, said)
+        self.assertIn("has no PyTorch: not here", said)
+
+    def test_a_pytorch_that_is_not_loaded_is_not_served(self):
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "torch.py").write_text("__version__ = '9.9'\n")
+            status, said = run(LAUNCHER, sys.executable, "train.py", PYTHONPATH=folder)
+        self.assertEqual(status, 2, said)
+        self.assertIn("PyTorch 9.9 of", said)
+        self.assertIn("has not loaded libtorch_cpu", said)
+
+    def test_another_pytorch_is_not_served(self):
+        with tempfile.TemporaryDirectory() as folder:
+            other = pathlib.Path(folder) / "libtorch_cpu.so.9"
+            subprocess.run(["cc", "-shared", "-x", "c", "/dev/null", "-o", other], check=True)
+            (pathlib.Path(folder) / "torch.py").write_text(
+                f"import ctypes\n__version__ = '9.9'\nctypes.CDLL('{other}')\n")
+            status, said = run(LAUNCHER, sys.executable, "train.py", PYTHONPATH=folder)
+        self.assertEqual(status, 2, said)
+        self.assertIn("build gradtail for it", said)
+
+    def test_a_bad_mode_is_named(self):
+        for command, variables in [((LAUNCHER, "--mode", "red", "true"), {}),
+                                   ((LAUNCHER, "true"), {"GRADTAIL_PYTORCH": "red"}),
+                                   (("true",), {"GRADTAIL_PYTORCH": "red", "LD_PRELOAD": LIBRARY}),
+                                   (("true",), {"GRADTAIL_PYTORCH": "", "LD_PRELOAD": LIBRARY})]:
+            variables = {key: str(value) for key, value in variables.items()}
+            status, said = run(*command, **variables)
+            self.assertEqual(status, 2, said)
+            self.assertIn("only", said)
+
+    def test_a_missing_command_is_named(self):
+        for arguments in ([], ["no-such-command"], ["--no-such-option"]):
+            status, said = run(LAUNCHER, *arguments)
+            self.assertEqual(status, 2, said)
+            self.assertIn("gradtail-pytorch", said)
+
+    def test_a_process_without_pytorch_is_left_alone(self):
+        self.assertEqual(run("echo", "here", LD_PRELOAD=str(LIBRARY)), (0, "here\n"))
+
+    def test_a_program_may_change_its_folder(self):
+        status, said = run(
+            sys.executable, "-c", "import ctypes, os, torch; os.chdir('/')\n"
+            "check = ctypes.CDLL(None).gradtail_pytorch_check\n"
+            "check.restype = ctypes.c_char_p\n"
+            "print(check())", LD_PRELOAD=os.path.relpath(LIBRARY, os.getcwd()))
+        self.assertEqual((status, said), (0, "None\n"))
+
+    def test_counts_that_cannot_be_kept_are_named(self):
+        status, said = run("true", LD_PRELOAD=str(LIBRARY), GRADTAIL_PYTORCH_COUNTS="/none/here")
+        self.assertEqual(status, 2)
+        self.assertIn("/none/here", said)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs PyTorch's own RPC suites, from its installed package, once plain and once preloaded.
+
+Every test runs in processes of its own, forked from one that has loaded PyTorch. A test whose two
+results differ runs twice more, both ways, and counts as what it did most often. The exit status is
+0 if no test differs and trailers travelled in the preloaded run.
+"""
+import argparse
+import collections
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+SLICE = ["TensorPipeAgentDistAutogradTest", "JitDistAutogradTest", "DistOptimizerTest",
+         "RemoteModuleTest", "ParameterServerTest"]
+COUNTS = ["trailers sent", "trailers received", "tuples sent", "tuples received",
+          "payloads copied"]
+
+
+def read_counts(path):
+    data = pathlib.Path(path).read_bytes() if path and os.path.exists(path) else b""
+    return [int.from_bytes(data[i:i + 8], sys.byteorder) for i in range(0, len(data), 8)]
+
+
+def all_tests():
+    """PyTorch's test cases for the TensorPipe agent, those without a GPU, by name."""
+    import torch
+    from torch.testing._internal.distributed import rpc_utils
+    from torch.testing._internal.distributed.rpc import tensorpipe_rpc_agent_test_fixture as fixture
+    fork = torch.multiprocessing.get_context("fork").Process
+    rpc_utils.SpawnHelper._spawn_processes = lambda case: case._start_processes(fork)
+    classes = rpc_utils.generate_tests(
+        "", fixture.TensorPipeRpcAgentTestFixture,
+        rpc_utils.GENERIC_TESTS + rpc_utils.TENSORPIPE_TESTS, __name__)
+    globals().update(classes)
+    load = unittest.defaultTestLoader.loadTestsFromTestCase
+    return {f"{name}.{case._testMethodName}": case
+            for name, kind in classes.items() for case in load(kind)}
+
+
+class Recorder(unittest.TestResult):
+    """Keeps what the last test did."""
+    outcome = why = ""
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.outcome, self.why = "passed", ""
+
+    def record(self, outcome, why):
+        self.outcome, self.why = outcome, why.strip()
+
+    def addError(self, test, err):
+        self.record("failed", f"{err[1]}"[-300:])
+
+    def addFailure(self, test, err):
+        self.record("failed", f"{err[1]}"[-300:])
+
+    def addSkip(self, test, reason):
+        self.record("skipped", reason)
+
+
+def run_tests(names, output):
+    """Runs the tests here, one JSON line for each."""
+    tests = all_tests()
+    counts = os.environ.get("GRADTAIL_PYTORCH_COUNTS")
+    before = read_counts(counts)
+    with open(output, "a", encoding="utf-8") as file:
+        for name in names:
+            recorder, start = Recorder(), time.monotonic()
+            tests[name].run(recorder)
+            after = read_counts(counts)
+            row = {"test": name, "result": recorder.outcome, "why": recorder.why,
+                   "seconds": round(time.monotonic() - start, 2),
+                   "counts": [b - a for a, b in zip(before, after)]}
+            before = after
+            print(json.dumps(row), file=file, flush=True)
+
+
+def run_way(way, names, library, folder, limit):
+    """Runs the tests in a process of its own, plain or preloaded, and shows how far it is."""
+    output, counts = folder / f"{way}.jsonl", folder / "counts"
+    environment = dict(os.environ, USE_LIBUV="0", DISTRIBUTED_TESTS_DEFAULT_TIMEOUT=str(limit))
+    if way == "preloaded":
+        environment.update(LD_PRELOAD=str(library), GRADTAIL_PYTORCH_COUNTS=str(counts))
+    rows, done = {}, 0
+    output.write_text("")
+    with open(folder / f"{way}.log", "a", encoding="utf-8") as log, \
+            subprocess.Popen([sys.executable, "-W", "ignore", __file__, "--run", str(output)],
+                             stdin=subprocess.PIPE, stdout=log, stderr=log, text=True,
+                             env=environment) as process:
+        process.stdin.write("\n".join(names))
+        process.stdin.close()
+        ended = None
+        while ended is None:
+            time.sleep(0.5)
+            ended = process.poll()
+            lines = output.read_text(encoding="utf-8").splitlines()
+            for line in lines[done:]:
+                row = json.loads(line)
+                rows[row["test"]] = row
+                done += 1
+                print(f"[{way} {done}/{len(names)}] {row['test']}: {row['result']}, "
+                      f"{row['seconds']} s", flush=True)
+    for name in names:
+        rows.setdefault(name, {"test": name, "result": "crashed", "why": f"status {ended}",
+                               "seconds": 0, "counts": []})
+    return rows
+
+
+def differing(runs):
+    return [name for name in runs["plain"]
+            if runs["plain"][name]["result"] != runs["preloaded"][name]["result"]]
+
+
+def settle(runs, names, again):
+    """Runs tests that differ twice more; the most frequent of three results counts."""
+    tries = {way: {name: [rows[name]] for name in names} for way, rows in runs.items()}
+    for _ in range(2):
+        for way in runs:
+            for name, row in again(way, names).items():
+                tries[way][name].append(row)
+    for way, rows in runs.items():
+        for name in names:
+            results = collections.Counter(row["result"] for row in tries[way][name])
+            most = results.most_common(1)[0][0]
+            rows[name] = next(row for row in tries[way][name] if row["result"] == most)
+            rows[name]["tries"] = [row["result"] for row in tries[way][name]]
+
+
+def totals(runs):
+    counted = [row["counts"] for row in runs["preloaded"].values() if row["counts"]]
+    sums = [sum(column) for column in zip(*counted)] or [0] * len(COUNTS)
+    return dict(zip(COUNTS, sums))
+
+
+def table(runs):
+    """The results as a page: one row for each suite, and one for each test that didn't pass."""
+    import torch
+    suites = collections.defaultdict(list)
+    for name in runs["plain"]:
+        suites[name.split(".")[0]].append(name)
+    lines = [f"PyTorch {torch.__version__}, Python {sys.version.split()[0]}: {len(runs['plain'])} "
+             f"tests, each in processes of its own. In the preloaded run "
+             + ", ".join(f"{n} {what}" for what, n in totals(runs).items()) + ".", "",
+             "| suite | tests | plain | preloaded | trailers received |", "| --- | --: | --- | --- | --: |"]
+    for suite, names in suites.items():
+        cells = []
+        for way in ("plain", "preloaded"):
+            results = collections.Counter(runs[way][name]["result"] for name in names)
+            cells.append(", ".join(f"{n} {result}" for result, n in sorted(results.items())))
+        trailers = sum((runs["preloaded"][name]["counts"] or [0, 0])[1] for name in names)
+        lines.append(f"| {suite} | {len(names)} | {cells[0]} | {cells[1]} | {trailers} |")
+    lines += ["", "Tests that did not pass both ways:", "",
+              "| test | plain | preloaded | why |", "| --- | --- | --- | --- |"]
+    for name, plain in runs["plain"].items():
+        preloaded = runs["preloaded"][name]
+        if {plain["result"], preloaded["result"]} != {"passed"}:
+            why = (plain["why"] or preloaded["why"]).splitlines() or [""]
+            lines.append(f"| {name} | {plain['result']} | {preloaded['result']} | "
+                         + why[0].replace("|", "/")[:120] + " |")
+    lines += ["", "<details><summary>All tests</summary>", "",
+              "| test | plain | preloaded | trailers received |", "| --- | --- | --- | --: |"]
+    lines += [f"| {name} | {plain['result']} | {runs['preloaded'][name]['result']} | "
+              f"{(runs['preloaded'][name]['counts'] or [0, 0])[1]} |"
+              for name, plain in runs["plain"].items()]
+    return "\n".join(lines + ["", "</details>", ""])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--library", type=pathlib.Path, help="libgradtail_pytorch.so")
+    parser.add_argument("--slice", action="store_true",
+                        help=f"only these, in a few minutes: {', '.join(SLICE)}")
+    parser.add_argument("--match", default="", help="only tests whose name contains this")
+    parser.add_argument("--limit", type=int, default=60, help="seconds for one test (60)")
+    parser.add_argument("--result", type=pathlib.Path, help="file for the results, as JSON")
+    parser.add_argument("--table", type=pathlib.Path, help="file for the results, as Markdown")
+    parser.add_argument("--run", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.run:
+        return run_tests(sys.stdin.read().split(), options.run)
+    if not options.library or not options.library.exists():
+        parser.error("--library must name a built libgradtail_pytorch.so")
+    listed = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c",
+         "import suites; print(*suites.all_tests(), sep='\\n')"], check=True, text=True,
+        stdout=subprocess.PIPE, cwd=pathlib.Path(__file__).parent).stdout.split()
+    names = [name for name in listed if options.match in name
+             and (not options.slice or name.split(".")[0] in SLICE)]
+    with tempfile.TemporaryDirectory() as made:
+        folder = pathlib.Path(made)
+
+        def run(way, some):
+            return run_way(way, some, options.library.resolve(), folder, options.limit)
+        runs = {way: run(way, names) for way in ("plain", "preloaded")}
+        if names_differing := differing(runs):
+            settle(runs, names_differing, run)
+        if options.result:
+            options.result.write_text(json.dumps({"counts": totals(runs), **runs}, indent=1) + "\n")
+    if options.table:
+        options.table.write_text("# PyTorch's own suites, plain and preloaded\n\n" + table(runs))
+    for way, rows in runs.items():
+        results = collections.Counter(row["result"] for row in rows.values())
+        print(f"{way}: " + ", ".join(f"{n} {result}" for result, n in sorted(results.items())))
+    print(", ".join(f"{n} {name}" for name, n in totals(runs).items()))
+    failed = differing(runs)
+    for name in failed:
+        print(f"differs: {name}: {runs['plain'][name]['result']} plain, "
+              f"{runs['preloaded'][name]['result']} preloaded: {runs['preloaded'][name]['why']}")
+    if not totals(runs)["trailers received"]:
+        failed.append("no trailer was received")
+        print(failed[-1])
+    print(f"{len(names) - len(differing(runs))} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Groups of PyTorch workers, each a process of its own, plain or preloaded."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+WAYS = ["none", "read", "write", "only"]
+
+
+def environment(way, library):
+    """Of a process without the library ("none"), or with it in the mode of that name."""
+    made = {key: value for key, value in os.environ.items() if not key.startswith("GRADTAIL_")}
+    if way != "none":
+        made.update(LD_PRELOAD=str(library), GRADTAIL_PYTORCH=way)
+    return made
+
+
+def run(script, ways, library, *arguments, limit=120):
+    """Runs `script RANK SIZE STORE ARGUMENT...` in each way, and returns what each printed, as
+    JSON. Whatever happens, none of them outlives this."""
+    with tempfile.TemporaryDirectory() as made:
+        folder, processes, deadline = pathlib.Path(made), [], time.monotonic() + limit
+        try:
+            for rank, way in enumerate(ways):
+                command = [sys.executable, "-W", "ignore", script, str(rank), str(len(ways)),
+                           str(folder / "store"), *map(str, arguments)]
+                with open(folder / f"{rank}.out", "w", encoding="utf-8") as out, \
+                        open(folder / f"{rank}.err", "w", encoding="utf-8") as err:
+                    processes.append(subprocess.Popen(
+                        command, env=environment(way, library), stdin=subprocess.DEVNULL,
+                        stdout=out, stderr=err))
+            for process in processes:
+                process.wait(max(0.1, deadline - time.monotonic()))
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+            said = [[(folder / f"{rank}.{kind}").read_text(encoding="utf-8", errors="replace")
+                     for kind in ("out", "err")] for rank in range(len(processes))]
+            for process, (_, errors) in zip(processes, said):
+                if process.returncode != 0:
+                    print(f"worker ended with {process.returncode}:\n{errors[-3000:]}",
+                          file=sys.stderr)
+    if any(process.returncode for process in processes):
+        raise RuntimeError("a worker failed")
+    return [json.loads(output) if output.strip() else None for output, _ in said]
+
+
+def join(name, rank, size, store):
+    """Called in a worker: joins the group."""
+    from torch.distributed import rpc
+    options = rpc.TensorPipeRpcBackendOptions(init_method=f"file://{store}", rpc_timeout=60)
+    rpc.init_rpc(name, rank=rank, world_size=size, rpc_backend_options=options)
+    return rpc

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A Debian 13 of its own in a folder, for tests. To be sourced behind setup.sh.
+: "${root:?}"
+
+# Where this machine's own packages come from, or nothing: then debootstrap knows a place.
+mirror() {
+  # shellcheck disable=SC2016
+  apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Label: Debian' \
+    'Created-By: Packages' 2>/dev/null | grep '^https\?:' | sed -n 1p || true
+}
+
+# Makes a minimal Debian 13 in $1/root, which is $debian from then on, unless one is there. Under
+# another name until it is complete, so that what was interrupted is begun again.
+make_debian() {
+  local folder=$1 from
+  debian=$folder/root
+  [[ ! -d $debian ]] || return 0
+  ensure_packages debootstrap
+  from=$(mirror)
+  say "making a Debian 13 in $debian"
+  as_root rm -rf "$debian.new"
+  mkdir -p "$folder"
+  quietly "$folder/debootstrap.log" as_root debootstrap --variant=minbase \
+    --include=ca-certificates trixie "$debian.new" ${from:+"$from"}
+  as_root mv "$debian.new" "$debian"
+}
+
+# Runs a command in that Debian. What is mounted for it goes when it ends, in whatever way.
+in_debian() {
+  as_root unshare --mount --pid --fork --kill-child --mount-proc="$debian/proc" \
+    chroot "$debian" /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 \
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    ${http_proxy+"http_proxy=$http_proxy"} ${https_proxy+"https_proxy=$https_proxy"} "$@"
+}
+
+# Copies this checkout into the folder /$1 there. Leaves the copy's build folder, so that the next
+# run is quick.
+copy_checkout() {
+  as_root mkdir -p "$debian/$1"
+  as_root find "$debian/$1" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
+  tar -C "$root" --exclude='./build*' --exclude=./.git -c . |
+    as_root tar -C "$debian/$1" --no-same-owner -x
+}
+
+# Adds up the logs' last lines. A log without a count stands for one failure.
+add_up() {
+  local log
+  for log in "$@"; do printf '%s\n' "$(tail -n 1 "$log")"; done |
+    awk '/^[0-9]+ passed, [0-9]+ failed/ { passed += $1; failed += $3; next }
+    { ++failed }
+    END { printf "%d passed, %d failed\n", passed, failed; exit failed > 0 }'
+}

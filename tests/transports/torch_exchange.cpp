@@ -133,7 +133,7 @@ void serve(const two_processes::Ready& ready) {
   ready(store->getPort());
   std::atomic<std::size_t> handled = 0;
   const auto agent = make_agent(store, 0, std::make_unique<Handler>(handled));
-  agent->join(true, 30);
+  agent->join(true, 60);
   store->wait({left}, std::chrono::seconds(10));
   require(handled == exchange::count, "handled " + std::to_string(handled) + " requests");
 }
@@ -160,7 +160,7 @@ void call(std::uint16_t port) {
   const auto store = make_store(port, false);
   const auto agent = make_agent(store, 1, std::make_unique<Handler>(handled));
   for (std::size_t number = 0; number < exchange::count; ++number) call_once(*agent, number);
-  agent->join(true, 30);
+  agent->join(true, 60);
   store->set(left, std::vector<std::uint8_t>{1});
 }
 

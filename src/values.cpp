@@ -39,6 +39,16 @@ std::size_t first_repeated_target(std::span<const DevicePair> map) noexcept {
   return i;
 }
 
+/// Whether no target is there twice, of so few pairs that to compare each two is the quickest.
+bool few_targets_differ(std::span<const DevicePair> map) noexcept {
+  for (std::size_t i = 1; i < map.size(); ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      if (map[k].target == map[i].target) return false;
+    }
+  }
+  return true;
+}
+
 /// The first pair that has a device out of range, or whose source isn't above the one before.
 BadValue first_misplaced(std::span<const DevicePair> map) noexcept {
   for (std::size_t i = 0; i < map.size(); ++i) {
@@ -167,9 +177,7 @@ BadValue first_bad_pair(std::span<const DevicePair> map) noexcept {
 
 bool pairs_valid(std::span<const DevicePair> map) noexcept {
   if (map.size() > max_device_pairs) return false;
-  if (map.size() < 4) {
-    return first_misplaced(map).field == Field::none && first_repeated_target(map) == map.size();
-  }
+  if (map.size() < 4) return first_misplaced(map).field == Field::none && few_targets_differ(map);
   const Survey survey = survey_of(map);
   if (!survey.in_order) return false;
   // As many bits as targets: no two have one index, let alone all else. Quick to see, and usual.

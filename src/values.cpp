@@ -146,8 +146,7 @@ struct Surveyor {
     load_same(sources, source);
     const Bytes wrong =
         reinterpret_cast<Bytes>(highest > most) | (reinterpret_cast<Bytes>(~ascending) & sources);
-    std::uint64_t halves[2];
-    std::memcpy(halves, &wrong, sizeof halves);
+    const auto halves = std::bit_cast<std::array<std::uint64_t, 2>>(wrong);
     return {(halves[0] | halves[1]) == 0, indices};
   }
 };

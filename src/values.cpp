@@ -66,6 +66,7 @@ using Bytes [[gnu::vector_size(16)]] = std::uint8_t;
 using Numbers [[gnu::vector_size(16)]] = std::int16_t;  // one for each device
 using Words [[gnu::vector_size(16)]] = std::uint16_t;
 using Pairs [[gnu::vector_size(16)]] = std::uint32_t;
+using Halves [[gnu::vector_size(16)]] = std::uint64_t;
 
 [[gnu::always_inline]] inline void load_four(Bytes& bytes, const DevicePair* pairs) noexcept {
   std::memcpy(&bytes, pairs, sizeof bytes);
@@ -146,7 +147,7 @@ struct Surveyor {
     load_same(sources, source);
     const Bytes wrong =
         reinterpret_cast<Bytes>(highest > most) | (reinterpret_cast<Bytes>(~ascending) & sources);
-    const auto halves = std::bit_cast<std::array<std::uint64_t, 2>>(wrong);
+    const auto halves = reinterpret_cast<Halves>(wrong);
     return {(halves[0] | halves[1]) == 0, indices};
   }
 };

@@ -53,7 +53,6 @@ std::shared_ptr<tensorpipe::Context> make_context() {
 struct Ends {
   Ends() {
     std::promise<std::shared_ptr<tensorpipe::Pipe>> accepted;
-    const auto listener = context->listen({"tcp://127.0.0.1:0"});
     listener->accept([&](const tensorpipe::Error&, std::shared_ptr<tensorpipe::Pipe> pipe) {
       accepted.set_value(std::move(pipe));
     });
@@ -65,6 +64,8 @@ struct Ends {
   Ends& operator=(const Ends&) = delete;
 
   std::shared_ptr<tensorpipe::Context> context = make_context();
+  /// Takes connections of the pipe for as long as it is being made.
+  std::shared_ptr<tensorpipe::Listener> listener = context->listen({"tcp://127.0.0.1:0"});
   std::shared_ptr<tensorpipe::Pipe> near;
   std::shared_ptr<tensorpipe::Pipe> far;
 };

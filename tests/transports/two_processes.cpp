@@ -59,6 +59,7 @@ int run(const std::string& name, const std::function<void(const Ready&)>& serve,
         const std::function<void(std::uint16_t port)>& call, unsigned seconds) {
   std::array<int, 2> ready{};
   const pid_t parent = getpid();
+  std::signal(SIGPIPE, SIG_IGN);  // a peer that is gone is an error to be told
   if (pipe(ready.data()) != 0) return 1;
   const pid_t child = fork();
   if (child == 0) {

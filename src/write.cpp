@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 #include "crc32c.hpp"
 #include "little_endian.hpp"
@@ -89,12 +90,6 @@ template <class Crc>
   store(write.to, last_word(Crc::step(write.crc, payload_size)));
 }
 
-/// Into the order of the wire. On a heap: a third of the code of std::sort.
-[[gnu::cold]] void sort(std::span<DevicePair> map) noexcept {
-  std::ranges::make_heap(map, source_before);
-  std::ranges::sort_heap(map, source_before);
-}
-
 /// The end of every way to write: all is checked but the room.
 template <class Crc>
 [[gnu::always_inline]] inline std::size_t write_valid(const Stamp& stamp, std::span<std::byte> room,
@@ -110,22 +105,34 @@ template <class Crc>
 
 using MapMemory = std::array<std::byte, max_device_pairs * sizeof(DevicePair)>;
 
-/// A copy of a device map of no more pairs than one may have.
-std::span<DevicePair> copy_of(std::span<const DevicePair> map, MapMemory& memory) noexcept {
+/// A copy of a device map of no more pairs than one may have, in the order of the wire.
+[[gnu::cold]] std::span<const DevicePair> sorted_copy(std::span<const DevicePair> map,
+                                                      MapMemory& memory) noexcept {
   if (!map.empty()) std::memmove(memory.data(), map.data(), map.size_bytes());
-  return {reinterpret_cast<DevicePair*>(memory.data()), map.size()};
+  const std::span copy{reinterpret_cast<DevicePair*>(memory.data()), map.size()};
+  std::ranges::make_heap(copy, source_before);  // a third of the code of std::sort
+  std::ranges::sort_heap(copy, source_before);
+  return copy;
 }
 
-/// With a device map, or fields of a set that is not common: there is more to check. The map is
-/// copied, as the caller's may be in another order, or lie where the trailer is to be written.
+/// Whether any of the map may be written over before it is read.
+bool overlap(std::span<const DevicePair> map, std::span<const std::byte> room) noexcept {
+  const std::span bytes = std::as_bytes(map);
+  const std::less<const std::byte*> before;
+  return before(bytes.data(), room.data() + room.size()) &&
+         before(room.data(), bytes.data() + bytes.size());
+}
+
+/// With a device map, or fields of a set that is not common. Scalars are in range. The map is
+/// copied where it can't be written as it is.
 template <class Crc, class S>
 [[gnu::noinline]] std::size_t write_mapped(std::span<std::byte> room, const AutogradMetadata& m,
                                            std::uint64_t payload_size, const S& stamp) noexcept {
-  if (m.device_map.size() > max_device_pairs || !scalars_valid(m)) return 0;
+  std::span<const DevicePair> map = m.device_map;
   MapMemory memory;  // NOLINT: filled by the copy
-  const std::span map = copy_of(m.device_map, memory);
-  if (!pairs_valid(map)) {
-    sort(map);
+  if (!pairs_valid(map) || overlap(map, room)) [[unlikely]] {
+    if (map.size() > max_device_pairs) return 0;
+    map = sorted_copy(map, memory);
     if (!pairs_valid(map)) return 0;
   }
   return write_valid<Crc>(stamp, room, m, map, payload_size);
@@ -134,6 +141,7 @@ template <class Crc, class S>
 /// Fields of a set that is not common.
 [[gnu::noinline]] std::size_t write_rare(std::span<std::byte> room, const AutogradMetadata& m,
                                          std::uint64_t payload_size) noexcept {
+  if (!scalars_valid(m)) return 0;
   return write_mapped<AnyCrc>(room, m, payload_size,
                               make_stamp(present_fields(m), m.device_map.size()));
 }
@@ -171,11 +179,7 @@ template <class Crc, class S>
 [[gnu::cold]] Error write_error(const AutogradMetadata& m, std::uint64_t payload_size) noexcept {
   MapMemory memory;  // NOLINT: filled by the copy
   std::span<const DevicePair> map = m.device_map;
-  if (map.size() <= max_device_pairs) {
-    const std::span copy = copy_of(map, memory);
-    sort(copy);
-    map = copy;
-  }
+  if (map.size() <= max_device_pairs) map = sorted_copy(map, memory);
   const BadValue bad = first_bad_value(m, map, m.retain_graph);
   const auto offset = static_cast<std::size_t>(payload_size);
   if (bad.field != Field::none) return {Code::invalid, Check::values, bad.field, offset};

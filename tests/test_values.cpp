@@ -18,8 +18,6 @@ using gradtail::Code;
 using gradtail::DevicePair;
 using gradtail::Error;
 using gradtail::Field;
-using gradtail::detail::BadValue;
-using gradtail::detail::first_bad_value;
 using gradtail::detail::layout_of;
 using gradtail::detail::pairs_valid;
 using gradtail::detail::Slot;
@@ -203,62 +201,6 @@ TEST_CASE("every target is told from every other") {
     map.back().target = map.front().target;
     check_refused_by_writer({.device_map = map}, Field::device_map_target);
   }
-}
-
-TEST_CASE("two targets are equal only where both type and index are") {
-  std::vector<gradtail::Device> devices;
-  for (const int type : {0, 1, 2, 3, 62, 63}) {
-    for (const int index : {-1, 0, 1, 62, 63, 64, 126, 127}) {
-      devices.push_back({static_cast<std::int8_t>(type), static_cast<std::int8_t>(index)});
-    }
-  }
-  for (const gradtail::Device a : devices) {
-    for (const gradtail::Device b : devices) {
-      const Map map{{{0, 0}, a}, {{0, 1}, b}};
-      CHECK(pairs_valid(map) == (a != b));
-      const BadValue bad = first_bad_value({}, map, 0);
-      CHECK(bad.field == (a != b ? Field::none : Field::device_map_target));
-      CHECK(bad.pair == (a != b ? 0 : 1));
-    }
-  }
-}
-
-TEST_CASE("the quick check of device maps agrees with the one that names what is wrong") {
-  const auto check_agrees = [](const Map& map) {
-    const bool good = first_bad_value({}, map, 0).field == Field::none;
-    if (pairs_valid(map) != good) FAIL(gradtail::to_string(AutogradMetadata{.device_map = map}));
-  };
-  const auto with_byte = [](Map map, std::size_t at, int value) {
-    reinterpret_cast<std::int8_t*>(map.data())[at] = static_cast<std::int8_t>(value);
-    return map;
-  };
-  for (const std::size_t count : std::array<std::size_t, 4>{1, 2, 3, 65}) {
-    const Map map = reference::pairs(count);
-    for (std::size_t at = 0; at < 4 * count; ++at) {
-      for (int value = -128; value < 128; ++value) check_agrees(with_byte(map, at, value));
-    }
-  }
-  const std::int8_t types[] = {-128, -1, 0, 1, 62, 63, 64, 127};
-  const std::int8_t indices[] = {-128, -127, -2, -1, 0, 1, 62, 63, 64, 126, 127};
-  std::vector<gradtail::Device> devices;
-  for (const std::int8_t type : types) {
-    for (const std::int8_t index : indices) devices.push_back({type, index});
-  }
-  for (const gradtail::Device a : devices) {
-    for (const gradtail::Device b : devices) {
-      check_agrees({{a, b}});
-      check_agrees({{a, {0, 0}}, {b, {0, 1}}});
-      check_agrees({{{0, 0}, a}, {{0, 1}, b}});
-    }
-  }
-  for (const std::size_t count : std::array<std::size_t, 4>{63, 64, 65, 128}) {
-    Map map = reference::pairs(count);
-    check_agrees(map);
-    map.back().target = map.front().target;
-    check_agrees(map);
-  }
-  check_agrees({});
-  check_agrees(reference::pairs(129));
 }
 
 TEST_CASE("of several bad values the first by field id is reported") {

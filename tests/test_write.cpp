@@ -113,15 +113,19 @@ TEST_CASE("device pairs are written ascending by source, whatever their order") 
 
 TEST_CASE("the map may lie where the trailer is going to be") {
   const std::vector<DevicePair> map = reference::pairs(8);
-  alignas(8) std::array<std::byte, 256> room{};
-  for (std::size_t at = 0; at < 200; ++at) {
-    auto* lent = reinterpret_cast<DevicePair*>(room.data() + at);
-    std::copy(map.begin(), map.end(), lent);
-    const AutogradMetadata metadata{.context_id = 1, .device_map = {lent, map.size()}};
-    const auto size = write_trailer(room, metadata, 0);
-    REQUIRE(size);
-    const Bytes expected = reference::trailer_of({.context_id = 1, .device_map = map}, 0);
-    CHECK(std::equal(expected.begin(), expected.end(), room.begin()));
+  for (AutogradMetadata metadata : {AutogradMetadata{.context_id = 1}, reference::forward}) {
+    metadata.device_map = map;
+    const Bytes expected = reference::trailer_of(metadata, 0);
+    // In front of the room, across its start, in it, across its end and behind it.
+    for (std::size_t at = 0; at < 300; ++at) {
+      alignas(8) std::array<std::byte, 400> memory{};
+      auto* lent = reinterpret_cast<DevicePair*>(memory.data() + at);
+      std::copy(map.begin(), map.end(), lent);
+      metadata.device_map = {lent, map.size()};
+      const std::span room = std::span(memory).subspan(64, expected.size());
+      REQUIRE(write_trailer(room, metadata, 0));
+      CHECK(std::ranges::equal(room, expected));
+    }
   }
 }
 

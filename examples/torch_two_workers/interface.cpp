@@ -77,7 +77,7 @@ std::string interface_towards(const Master& master) {
     const auto source = source_towards(*one);
     if (!source) continue;
     const auto& address = reinterpret_cast<const sockaddr&>(*source);
-    const std::string name =
+    std::string name =
         find_interface([&](const ifaddrs& found) { return same_host(*found.ifa_addr, address); });
     if (!name.empty()) return name;
   }

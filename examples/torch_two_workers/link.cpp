@@ -38,6 +38,12 @@ rpc::TensorPipeRpcBackendOptions agent_options() {
   return {8, transports, channels, static_cast<float>(patience.count()), ""};
 }
 
+// From 2.4 on libtorch would take libuv, which Debian's is built without.
+template <class Options>
+void without_libuv(Options& options) {
+  if constexpr (requires { options.useLibUV; }) options.useLibUV = false;
+}
+
 // Set by worker 1 when it no longer needs the store, which ends with worker 0.
 constexpr const char* left = "worker 1 has left";
 
@@ -62,6 +68,7 @@ c10::intrusive_ptr<c10d::TCPStore> make_store(std::int16_t worker, const Master&
   options.isServer = worker == 0;
   options.waitWorkers = false;
   options.timeout = start_patience;
+  without_libuv(options);
   const std::string address = master.host + " port " + std::to_string(master.port);
   try {
     return c10::make_intrusive<c10d::TCPStore>(master.host, options);

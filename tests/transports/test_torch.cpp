@@ -77,13 +77,14 @@ static_assert(std::is_same_v<decltype(gradtail::to_torch_worker(0)), std::int16_
 
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined: gcc would see malloc and delete in one place, and warn.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocation_count;
   if (void* memory = std::malloc(std::max<std::size_t>(size, 1))) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
 
 TEST_CASE("a message's payload gets the trailer that bytes get") {
   const auto message = message_of(text);

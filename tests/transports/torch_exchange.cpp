@@ -26,6 +26,9 @@ using Future = rpc::JitFuture;
 constexpr auto request_type = rpc::MessageType::FORWARD_AUTOGRAD_REQ;
 constexpr auto answer_type = rpc::MessageType::FORWARD_AUTOGRAD_RESP;
 
+/// Set by the caller when it no longer needs the store, which ends with the server.
+constexpr const char* left = "the caller has left";
+
 c10::intrusive_ptr<rpc::Message> make_message(std::vector<char> payload, rpc::MessageType type,
                                               std::vector<torch::Tensor> tensors = {}) {
   return c10::make_intrusive<rpc::Message>(std::move(payload), std::move(tensors), type);
@@ -94,12 +97,19 @@ class Handler : public rpc::RequestCallback {
   std::atomic<std::size_t>& handled_;
 };
 
+/// From 2.4 on libtorch would take libuv, which Debian's is built without.
+template <class Options>
+void without_libuv(Options& options) {
+  if constexpr (requires { options.useLibUV; }) options.useLibUV = false;
+}
+
 c10::intrusive_ptr<c10d::TCPStore> make_store(std::uint16_t port, bool is_server) {
   c10d::TCPStoreOptions options;
   options.port = port;
   options.isServer = is_server;
   options.waitWorkers = false;
-  options.timeout = std::chrono::seconds(10);
+  options.timeout = std::chrono::seconds(60);  // the server waits there while all is exchanged
+  without_libuv(options);
   return c10::make_intrusive<c10d::TCPStore>("127.0.0.1", options);
 }
 
@@ -123,7 +133,8 @@ void serve(const two_processes::Ready& ready) {
   ready(store->getPort());
   std::atomic<std::size_t> handled = 0;
   const auto agent = make_agent(store, 0, std::make_unique<Handler>(handled));
-  agent->join(true, 30);
+  agent->join(true, 60);
+  store->wait({left}, std::chrono::seconds(10));
   require(handled == exchange::count, "handled " + std::to_string(handled) + " requests");
 }
 
@@ -146,9 +157,11 @@ void call_once(rpc::TensorPipeAgent& agent, std::size_t number) {
 
 void call(std::uint16_t port) {
   std::atomic<std::size_t> handled = 0;
-  const auto agent = make_agent(make_store(port, false), 1, std::make_unique<Handler>(handled));
+  const auto store = make_store(port, false);
+  const auto agent = make_agent(store, 1, std::make_unique<Handler>(handled));
   for (std::size_t number = 0; number < exchange::count; ++number) call_once(*agent, number);
-  agent->join(true, 30);
+  agent->join(true, 60);
+  store->set(left, std::vector<std::uint8_t>{1});
 }
 
 }  // namespace

@@ -7,7 +7,8 @@
 #include <random>
 #include <vector>
 
-#include "gradtail/wire.hpp"
+#include "gradtail/write.hpp"
+#include "guarded_memory.hpp"
 #include "reference.hpp"
 #include "values.hpp"
 
@@ -179,6 +180,25 @@ TEST_CASE("maps at random, most of them good but for a byte") {
     check_agrees(map);
     if (!map.empty()) {
       check_agrees(with_byte(map, random() % (4 * map.size()), static_cast<int>(random() % 256)));
+    }
+  }
+}
+
+TEST_CASE("no pair outside of a map is looked at") {
+  const guarded::Fenced memory;
+  for (std::size_t count = 1; count <= 128; ++count) {
+    Map map = plain_pairs(count);
+    for (int round = 0; round < 2; ++round) {
+      for (const auto room : {memory.front(4 * count), memory.back(4 * count)}) {
+        std::ranges::copy(std::as_bytes(std::span(map)), room.begin());
+        const std::span fenced{reinterpret_cast<const DevicePair*>(room.data()), count};
+        const bool good = round == 0;
+        CHECK(pairs_valid(fenced) == good);
+        CHECK((first_bad_value({}, fenced, 0).field == Field::none) == good);
+        std::array<std::byte, gradtail::max_trailer_size> trailer;
+        CHECK(gradtail::write_trailer(trailer, {.device_map = fenced}, 0).has_value() == good);
+      }
+      map.back().target = {64, 0};
     }
   }
 }

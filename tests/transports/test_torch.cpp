@@ -71,6 +71,13 @@ template <class M>
 concept Strips = requires(M&& message, TrailerScratch& scratch) {
   gradtail::strip(message, scratch);
 };
+template <class M>
+concept Opens = requires(M&& message) {
+  gradtail::open(std::forward<M>(message));
+};
+
+static_assert(Opens<Message&> && Opens<const Message&>);
+static_assert(!Opens<Message> && !Opens<const Message>);  // it would dangle
 static_assert(Appends<Message&> && !Appends<const Message&>);
 static_assert(Strips<Message&> && !Strips<const Message&>);
 static_assert(std::is_same_v<decltype(gradtail::to_torch_worker(0)), std::int16_t>);

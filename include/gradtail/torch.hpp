@@ -42,8 +42,8 @@ inline namespace v0 {
 }
 
 /// A view into a temporary message would dangle.
-Result<MessageView> open(const torch::distributed::rpc::Message&& message, Limits limits = {}) =
-    delete;
+Result<MessageView> open(const torch::distributed::rpc::Message&& message,
+                         Limits limits = {}) = delete;
 
 /// Takes the trailer off the message's payload, in place. The view borrows from the scratch alone:
 /// the payload may be moved out. Errors, with the message unchanged: as `strip` of a vector.

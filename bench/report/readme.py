@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Puts the stored run into the README, between its two marks."""
+"""Puts the stored run into README.md, and the goals into bench/README.md, between two marks."""
 import textwrap
 
 from report import end_to_end, rows
@@ -60,21 +60,21 @@ def end_to_end_section(results):
             "![Time of a request](bench/results/end_to_end.svg)"]
 
 
-def section(about, results, goals):
+def section(about, results):
     lines = markdown(peer_lines(results), ["---", "--:", "--:", "--:", "--:", "--:", "---"])
     lines += ["", "![Time to write and to read](bench/results/times.svg)", "",
               "![Size on the wire](bench/results/wire.svg)", ""]
     lines += textwrap.wrap(measured_on(about), 104, break_on_hyphens=False, break_long_words=False)
-    lines += end_to_end_section(results)
-    lines += ["", "<details><summary>All goals</summary>", ""]
-    lines += markdown(goal_lines(goals), ["---", "--:", "--:", "---"])
-    return lines + ["", "</details>"]
+    return lines + end_to_end_section(results)
 
 
-def write(root, about, results, goals):
-    path = root / "README.md"
+def replace(path, lines):
     before, begin, rest = path.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if begin and end:
-        text = "\n".join([BEGIN, "", *section(about, results, goals), "", END])
-        path.write_text(before + text + after)
+        path.write_text(before + "\n".join([BEGIN, "", *lines, "", END]) + after)
+
+
+def write(root, about, results, goals):
+    replace(root / "README.md", section(about, results))
+    replace(root / "bench/README.md", markdown(goal_lines(goals), ["---", "--:", "--:", "---"]))

@@ -118,7 +118,7 @@ using MapMemory = std::array<std::byte, max_device_pairs * sizeof(DevicePair)>;
 /// Whether any of the map may be written over before it is read.
 bool overlap(std::span<const DevicePair> map, std::span<const std::byte> room) noexcept {
   const std::span bytes = std::as_bytes(map);
-  const std::less<const std::byte*> before;
+  const std::less<> before;
   return before(bytes.data(), room.data() + room.size()) &&
          before(room.data(), bytes.data() + bytes.size());
 }

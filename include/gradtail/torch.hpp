@@ -62,11 +62,13 @@ Result<MessageView> open(const torch::distributed::rpc::Message&& message,
 }
 
 /// The device as c10 has it. Throws c10::Error, with the number in its text, for a device type that
-/// this libtorch doesn't know.
+/// this libtorch doesn't know, and for a CPU of an index above 0.
 [[nodiscard]] inline c10::Device to_torch(Device device) {
   const auto type = static_cast<c10::DeviceType>(device.type);
   TORCH_CHECK(c10::isValidDeviceType(type), "gradtail: device type ", int{device.type},
               " is none that this libtorch knows");
+  TORCH_CHECK(type != c10::DeviceType::CPU || device.index <= 0,
+              "gradtail: device cpu:", int{device.index}, " is none: PyTorch has one CPU");
   return {type, device.index};
 }
 

@@ -38,7 +38,7 @@ c10::intrusive_ptr<Message> to_tuple(RpcWithAutograd& rpc) {
 }
 
 /// Reads PyTorch's form. Its last 8 bytes are the tuple's size, which PyTorch believes too much:
-/// what is left of a damaged trailer ends here.
+/// what is left of a damaged trailer ends here, by that size or as no pickle.
 std::unique_ptr<RpcWithAutograd> from_tuple(const Message& message) {
   using Original = std::unique_ptr<RpcWithAutograd>(const Message&);
   static Original* const original_function = original<Original>(symbols::from_message);
@@ -48,8 +48,13 @@ std::unique_ptr<RpcWithAutograd> from_tuple(const Message& message) {
   for (std::size_t i = length_size; i > 0 && bytes.size() > length_size; --i) {
     tuple_size = tuple_size << 8 | static_cast<unsigned char>(bytes[bytes.size() - i]);
   }
-  TORCH_CHECK(tuple_size > 0 && tuple_size < bytes.size() - length_size, "gradtail: an RPC of ",
-              bytes.size(), " bytes ends neither in a trailer nor in ",
+  const bool inside = tuple_size > 2 && tuple_size < bytes.size() - length_size;
+  const char* tuple = inside ? &bytes[bytes.size() - length_size - tuple_size] : "";
+  // Protocol 2, and the opcode that ends every pickle.
+  const bool pickled =
+      inside && tuple[0] == '\x80' && tuple[1] == 2 && tuple[tuple_size - 1] == '.';
+  TORCH_CHECK(pickled, "gradtail: an RPC of ", bytes.size(),
+              " bytes ends neither in a trailer nor in ",
               "PyTorch's pickled tuple: damaged, or of a peer with another format");
   auto rpc = original_function(message);
   count(Count::tuples_received);
@@ -76,19 +81,19 @@ class Unwrapped {
       : outer_(const_cast<Message&>(outer)),  // NOLINT: make_intrusive makes no const ones
         lent_(c10::raw::intrusive_ptr::use_count(&outer_) == 1) {
     const auto* first = outer.payload().data();
-    const auto* end = first + view.payload().size();
-    std::vector<char> payload;
+    const std::size_t size = view.payload().size();
+    inner_ = c10::make_intrusive<Message>(
+        std::vector<char>(), std::vector<torch::Tensor>(outer.tensors()),
+        static_cast<MessageType>(view.metadata().wrapped_message_type), outer.id());
     if (lent_) {
-      trailer_.assign(end, end + view.trailer().size());
-      payload = std::move(outer_.payload());
-      payload.resize(view.payload().size());
+      trailer_.assign(first + size, first + size + view.trailer().size());
+      // After all that can throw.
+      inner_->payload() = std::move(outer_.payload());
+      inner_->payload().resize(size);
     } else {
-      payload.assign(first, end);
+      inner_->payload().assign(first, first + size);
       count(Count::payloads_copied);
     }
-    inner_ = c10::make_intrusive<Message>(
-        std::move(payload), std::vector<torch::Tensor>(outer.tensors()),
-        static_cast<MessageType>(view.metadata().wrapped_message_type), outer.id());
   }
   ~Unwrapped() {
     if (!lent_) return;

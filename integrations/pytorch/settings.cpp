@@ -2,6 +2,7 @@
 // The environment variables, read when the library is loaded, and the counts.
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -35,16 +36,30 @@ Mode mode_named(const char* name) {
           "only (trailers alone)");
 }
 
-/// The file's first bytes as counts; it is made where it isn't there, and keeps what it holds.
-Counts* counts_in(const char* path) {
-  const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (file < 0 || ftruncate(file, sizeof(Counts)) != 0) {
-    give_up("GRADTAIL_PYTORCH_COUNTS", path, std::strerror(errno));
+/// The file as counts, which keep what it holds; it is made where it isn't there. Null, with the
+/// reason in errno, where that can't be: a file of another size is somebody else's.
+Counts* map_counts(int file) {
+  struct stat now {};
+  if (fstat(file, &now) != 0) return nullptr;
+  if (now.st_size == 0 && ftruncate(file, sizeof(Counts)) != 0) return nullptr;
+  if (now.st_size != 0 && now.st_size != sizeof(Counts)) {
+    errno = EFBIG;
+    return nullptr;
   }
   void* mapped = mmap(nullptr, sizeof(Counts), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  if (mapped == MAP_FAILED) give_up("GRADTAIL_PYTORCH_COUNTS", path, std::strerror(errno));
-  close(file);
-  return static_cast<Counts*>(mapped);
+  return mapped == MAP_FAILED ? nullptr : static_cast<Counts*>(mapped);
+}
+
+/// Without the file this process counts for itself: that is no reason to end it.
+Counts* counts_in(const char* path) {
+  const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  Counts* found = file < 0 ? nullptr : map_counts(file);
+  if (found == nullptr) {
+    std::fprintf(stderr, "gradtail: no counts in GRADTAIL_PYTORCH_COUNTS, '%s': %s\n", path,
+                 errno == EFBIG ? "it is a file of something else" : std::strerror(errno));
+  }
+  if (file >= 0) close(file);
+  return found == nullptr ? &own_counts : found;
 }
 
 [[gnu::constructor]] void read_environment() {

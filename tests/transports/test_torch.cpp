@@ -206,6 +206,9 @@ TEST_CASE("a device type that c10 doesn't know is refused by its number") {
   const std::array pairs{DevicePair({1, 0}, {63, 0})};
   const std::string said = refusal([&] { return gradtail::to_torch(pairs); });
   CHECK(said.find("device type 63 ") != std::string::npos);
+  CHECK(gradtail::to_torch({0, -1}) == c10::Device("cpu"));
+  const std::string cpu = refusal([&] { return gradtail::to_torch({0, 5}); });
+  CHECK(cpu.find("device cpu:5 ") != std::string::npos);
 }
 
 TEST_CASE("a device map comes out of a message as it went in") {

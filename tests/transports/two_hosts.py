@@ -43,10 +43,10 @@ def enter_namespaces():
     os.execvp(enter[0], enter + [sys.executable, *sys.argv])
 
 
-def run(*command):
+def run(*command, wrong=sys.exit):
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        skip(f"'{' '.join(command)}' is not permitted here ({done.stderr.strip()})")
+        wrong(f"'{' '.join(command)}' failed: {done.stderr.strip()}")
 
 
 class FarHost:
@@ -59,7 +59,7 @@ class FarHost:
         self.enter = ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net"]
 
     def connect(self):
-        run("ip", "link", "add", "near", "type", "veth", "peer", "name", "far")
+        run("ip", "link", "add", "near", "type", "veth", "peer", "name", "far", wrong=skip)
         run("ip", "link", "set", "far", "netns", str(self.holder.pid))
         for enter, cable, address in ([], "near", NEAR), (self.enter, "far", FAR):
             run(*enter, "ip", "address", "add", f"{address}/24", "dev", cable)

@@ -90,10 +90,33 @@ class Launcher(unittest.TestCase):
             "print(check())", LD_PRELOAD=os.path.relpath(LIBRARY, os.getcwd()))
         self.assertEqual((status, said), (0, "None\n"))
 
-    def test_counts_that_cannot_be_kept_are_named(self):
-        status, said = run("true", LD_PRELOAD=str(LIBRARY), GRADTAIL_PYTORCH_COUNTS="/none/here")
-        self.assertEqual(status, 2)
+    def test_counts_that_cannot_be_kept_are_named_and_end_nothing(self):
+        status, said = run("echo", "here", LD_PRELOAD=str(LIBRARY),
+                           GRADTAIL_PYTORCH_COUNTS="/none/here")
+        self.assertEqual(status, 0)
         self.assertIn("/none/here", said)
+        self.assertIn("here\n", said)
+
+    def test_a_file_of_something_else_is_left_alone(self):
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(bytes(1000))
+            file.flush()
+            status, said = run("true", LD_PRELOAD=str(LIBRARY), GRADTAIL_PYTORCH_COUNTS=file.name)
+            self.assertEqual((status, os.path.getsize(file.name)), (0, 1000))
+            self.assertIn("something else", said)
+
+    def test_counting_passes_a_status_and_a_signal_on(self):
+        status, _ = run(LAUNCHER, "--count", sys.executable, "-c", "exit(7)")
+        self.assertEqual(status, 7)
+        with subprocess.Popen(
+                [str(LAUNCHER), "--count", sys.executable, "-c",
+                 "import time; print('runs', flush=True); time.sleep(60)"],
+                env=PLAIN, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as launched:
+            self.assertEqual(launched.stdout.readline(), "runs\n")
+            launched.terminate()
+            said = launched.communicate(timeout=20)[0]
+        self.assertEqual(launched.returncode, 128 + 15)
+        self.assertIn("0 trailers sent", said)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,9 @@ class Stream : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer
 
   void OnReadDone(bool is_answer) override {
     if (!is_answer) return;
+    is_checking_ = true;
     const std::string problem = answers_.take(answer_);
+    is_checking_ = false;
     if (!problem.empty()) return stop(problem);
     ++answered_;
     StartRead(&answer_);
@@ -69,6 +71,9 @@ class Stream : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer
 
   [[nodiscard]] std::uint64_t answered() const { return answered_; }
 
+  /// Whether an answer has come that is being checked.
+  [[nodiscard]] bool is_checking() const { return is_checking_; }
+
   /// How it ended, once it has: what is wrong, or an empty text.
   [[nodiscard]] std::string problem() const {
     if (!problem_.empty() || status_.ok()) return problem_;
@@ -89,6 +94,7 @@ class Stream : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer
   Answers answers_;  // only ever used by one read after the other
   grpc::ByteBuffer answer_;
   std::atomic<std::uint64_t> answered_ = 0;
+  std::atomic<bool> is_checking_ = false;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::string problem_;
@@ -115,7 +121,7 @@ void watch(Stream& stream, std::uint64_t all) {
   auto last_answer = std::chrono::steady_clock::now();
   while (!stream.ends_soon()) {
     const std::uint64_t now = stream.answered();
-    if (now != before) last_answer = std::chrono::steady_clock::now();
+    if (now != before || stream.is_checking()) last_answer = std::chrono::steady_clock::now();
     before = now;
     std::fprintf(stderr, "%llu of %llu answers\n", static_cast<unsigned long long>(now),
                  static_cast<unsigned long long>(all));

@@ -46,9 +46,14 @@ def any_number_in_flight_trains():
         expect_trained(run("--steps=20", "--in-flight", in_flight, "--seed", in_flight))
 
 
+def die_with_this_test():
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)
+
+
 def start(*arguments):
     return subprocess.Popen([PROGRAM, *arguments], text=True, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE)
+                            stderr=subprocess.PIPE, preexec_fn=die_with_this_test)
 
 
 def free_port():
@@ -169,9 +174,9 @@ def main():
     for test in TESTS:
         try:
             test()
-        except (AssertionError, OSError, subprocess.SubprocessError) as error:
+        except Exception as error:  # one that fails must not keep the others from running
             failed += 1
-            print(f"FAILED {test.__name__}: {error}", flush=True)
+            print(f"FAILED {test.__name__}: {error!r}", flush=True)
     print(f"{len(TESTS) - failed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -42,12 +42,13 @@ c10::StrongTypePtr type_of(const c10::QualifiedName& name) {
   return {nullptr, c10::DictType::create(c10::StringType::get(), c10::StringType::get())};
 }
 
+/// The server waits by it for the end of the caller's requests.
 auto make_store(std::uint16_t port, bool is_server) {
   c10d::TCPStoreOptions options;
   options.port = port;
   options.isServer = is_server;
   options.waitWorkers = false;
-  options.timeout = std::chrono::seconds(10);
+  options.timeout = std::chrono::seconds(is_server ? 3600 : 10);
   return c10::make_intrusive<c10d::TCPStore>("127.0.0.1", options);
 }
 

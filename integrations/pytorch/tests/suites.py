@@ -3,8 +3,9 @@
 """Runs PyTorch's own RPC suites, from its installed package, once plain and once preloaded.
 
 Every test runs in processes of its own, forked from one that has loaded PyTorch. A test whose two
-results differ runs twice more, both ways, and counts as what it did most often. The exit status is
-0 if no test differs and trailers travelled in the preloaded run.
+results differ, or which fails both ways and isn't known to, runs twice more, both ways, and counts
+as what it did most often. The exit status is 0 if no such test is left and trailers travelled in
+the preloaded run.
 """
 import argparse
 import collections
@@ -19,6 +20,8 @@ import unittest
 
 SLICE = ["TensorPipeAgentDistAutogradTest", "JitDistAutogradTest", "DistOptimizerTest",
          "RemoteModuleTest", "ParameterServerTest"]
+# Plain as well: it misses names of operators in the profile of a remote call.
+KNOWN_FAILURES = {"RpcTest.test_profiler_rpc_key_names"}
 COUNTS = ["trailers sent", "trailers received", "tuples sent", "tuples received",
           "payloads copied"]
 
@@ -113,13 +116,15 @@ def run_way(way, names, library, folder, limit):
     return rows
 
 
-def differing(runs):
-    return [name for name in runs["plain"]
-            if runs["plain"][name]["result"] != runs["preloaded"][name]["result"]]
+def wrong(runs):
+    """Names of the tests that differ, and of those that fail both ways and aren't known to."""
+    both = {name: {rows[name]["result"] for rows in runs.values()} for name in runs["plain"]}
+    return [name for name, results in both.items() if len(results) > 1 or
+            not results <= {"passed", "skipped"} and name not in KNOWN_FAILURES]
 
 
 def settle(runs, names, again):
-    """Runs tests that differ twice more; the most frequent of three results counts."""
+    """Runs the tests twice more; the most frequent of three results counts."""
     tries = {way: {name: [rows[name]] for name in names} for way, rows in runs.items()}
     for _ in range(2):
         for way in runs:
@@ -200,8 +205,8 @@ def main():
         def run(way, some):
             return run_way(way, some, options.library.resolve(), folder, options.limit)
         runs = {way: run(way, names) for way in ("plain", "preloaded")}
-        if names_differing := differing(runs):
-            settle(runs, names_differing, run)
+        if unsettled := wrong(runs):
+            settle(runs, unsettled, run)
         if options.result:
             options.result.write_text(json.dumps({"counts": totals(runs), **runs}, indent=1) + "\n")
     if options.table:
@@ -210,14 +215,16 @@ def main():
         results = collections.Counter(row["result"] for row in rows.values())
         print(f"{way}: " + ", ".join(f"{n} {result}" for result, n in sorted(results.items())))
     print(", ".join(f"{n} {name}" for name, n in totals(runs).items()))
-    failed = differing(runs)
+    failed = wrong(runs)
     for name in failed:
-        print(f"differs: {name}: {runs['plain'][name]['result']} plain, "
-              f"{runs['preloaded'][name]['result']} preloaded: {runs['preloaded'][name]['why']}")
+        plain, preloaded = runs["plain"][name], runs["preloaded"][name]
+        print(f"wrong: {name}: {plain['result']} plain, {preloaded['result']} preloaded: "
+              f"{preloaded['why'] or plain['why']}")
+    same = len(names) - len(failed)
     if not totals(runs)["trailers received"]:
         failed.append("no trailer was received")
         print(failed[-1])
-    print(f"{len(names) - len(differing(runs))} passed, {len(failed)} failed")
+    print(f"{same} passed, {len(failed)} failed")
     return 1 if failed else 0
 
 

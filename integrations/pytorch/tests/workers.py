@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,9 +20,9 @@ def environment(way, library):
     return made
 
 
-def run(script, ways, library, *arguments, limit=120):
+def run(script, ways, library, *arguments, limit=120, killed=()):
     """Runs `script RANK SIZE STORE ARGUMENT...` in each way, and returns what each printed, as
-    JSON. Whatever happens, none of them outlives this."""
+    JSON. Those of the ranks in `killed` are to end by SIGKILL. None of them outlives this."""
     with tempfile.TemporaryDirectory() as made:
         folder, processes, deadline = pathlib.Path(made), [], time.monotonic() + limit
         try:
@@ -41,11 +42,12 @@ def run(script, ways, library, *arguments, limit=120):
                 process.wait()
             said = [[(folder / f"{rank}.{kind}").read_text(encoding="utf-8", errors="replace")
                      for kind in ("out", "err")] for rank in range(len(processes))]
-            for process, (_, errors) in zip(processes, said):
-                if process.returncode != 0:
+            expected = [-signal.SIGKILL if rank in killed else 0 for rank in range(len(processes))]
+            for process, status, (_, errors) in zip(processes, expected, said):
+                if process.returncode != status:
                     print(f"worker ended with {process.returncode}:\n{errors[-3000:]}",
                           file=sys.stderr)
-    if any(process.returncode for process in processes):
+    if [process.returncode for process in processes] != expected:
         raise RuntimeError("a worker failed")
     return [json.loads(output) if output.strip() else None for output, _ in said]
 

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Training (training.py) on three workers, plain, preloaded and mixed: the same, to the last bit.
+
+Usage: training_test.py LIBGRADTAIL_PYTORCH.SO
+"""
+import ctypes
+import json
+import os
+import pathlib
+import sys
+
+import workers
+
+CLUSTERS = [["none"] * 3, ["write"] * 3, ["none", "read", "read"], ["read", "write", "write"]]
+KILLED = [[[4, 4], "an error", "an error", [4, 4]], None, None]
+
+
+def trailers():
+    """How many this process has sent and received; none without the library."""
+    try:
+        counts = ctypes.CDLL(None).gradtail_pytorch_counts
+    except AttributeError:
+        return 0
+    counts.restype = ctypes.POINTER(ctypes.c_uint64)
+    return sum(counts()[:2])
+
+
+def worker(rank, size, store, scenario):
+    import training
+    rpc = workers.join(training.name_of(rank), rank, size, store)
+    said = getattr(training, scenario)(rank)
+    if scenario != "killed":
+        rpc.shutdown()
+    print(json.dumps([said, trailers()]), flush=True)
+    os._exit(0)  # with a dead peer there is no other way out
+
+
+def results(scenario, cluster, library):
+    """What each worker said, and the number of trailers of all of them."""
+    killed = {2} if scenario == "killed" else set()
+    said = workers.run(__file__, cluster, library, scenario, killed=killed)
+    return [one and one[0] for one in said], sum(one[1] for one in said if one)
+
+
+def main(library):
+    failed = 0
+    for scenario in ("pipeline", "parameter_server", "references", "killed"):
+        expected = KILLED if scenario == "killed" else None
+        for cluster in CLUSTERS:
+            said, count = results(scenario, cluster, library)
+            expected = expected or said
+            right = said == expected and (count > 0) == ("write" in cluster)
+            failed += not right
+            print(f"{'ok' if right else 'FAILED'}: {scenario} on {', '.join(cluster)}: "
+                  f"{count} trailers sent and received", flush=True)
+            if not right:
+                print(f"expected {expected}, got {said}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 2:
+        sys.exit(main(pathlib.Path(sys.argv[1]).resolve()))
+    worker(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

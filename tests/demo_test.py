@@ -12,6 +12,8 @@ import sys
 import tempfile
 import time
 
+from run_tests import run_tests
+
 DEMO = ""
 MAGIC = bytes.fromhex("47544CA7")
 DEATH_NOTICE_S = 5
@@ -237,15 +239,7 @@ def main():
     if len(sys.argv) != 2:
         sys.exit("usage: demo_test.py PATH_TO_two_workers")
     DEMO = sys.argv[1]
-    failed = 0
-    for test in TESTS:
-        try:
-            test()
-        except (AssertionError, OSError, subprocess.SubprocessError) as error:
-            failed += 1
-            print(f"FAILED {test.__name__}: {error}", flush=True)
-    print(f"{len(TESTS) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    return run_tests(TESTS)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,10 @@ except ImportError:
     print("skipped: this Python has no grpcio (Debian: python3-grpcio)")
     sys.exit(77)
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "golden"))
+tests = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(tests), str(tests / "golden")]
 import wire  # noqa: E402
+from run_tests import run_tests  # noqa: E402
 
 METHOD = "/gradtail.example.GradientStream/Run"
 ACTIVATIONS, GRADIENTS, END, WEIGHT_GRADIENTS, REFUSED = 1, 2, 3, 4, 5
@@ -259,16 +261,7 @@ def main():
     if len(sys.argv) != 2:
         sys.exit("usage: grpc_stream_peers.py PATH_TO_grpc_stream")
     PROGRAM = sys.argv[1]
-    failed = 0
-    for test in TESTS:
-        try:
-            test()
-        except (AssertionError, OSError, subprocess.SubprocessError, grpc.RpcError,
-                wire.Refused) as error:
-            failed += 1
-            print(f"FAILED {test.__name__}: {error!r}", flush=True)
-    print(f"{len(TESTS) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    return run_tests(TESTS)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs both ends of the gRPC example as users would: grpc_stream_test.py PATH_TO_grpc_stream."""
 
-import concurrent.futures
 import contextlib
+import pathlib
 import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from run_tests import run_tests  # noqa: E402
 
 PROGRAM = ""
 LONG = "--messages=1000000"
@@ -180,24 +183,12 @@ TESTS = (
 )
 
 
-def failure_of(test):
-    try:
-        test()
-    except (AssertionError, OSError, subprocess.SubprocessError) as error:
-        return f"FAILED {test.__name__}: {error}"
-    return ""
-
-
 def main():
     global PROGRAM
     if len(sys.argv) != 2:
         sys.exit("usage: grpc_stream_test.py PATH_TO_grpc_stream")
     PROGRAM = sys.argv[1]
-    # Most of them only wait.
-    with concurrent.futures.ThreadPoolExecutor(4) as threads:
-        failures = list(filter(None, threads.map(failure_of, TESTS)))
-    print(*failures, f"{len(TESTS) - len(failures)} passed, {len(failures)} failed", sep="\n")
-    return 1 if failures else 0
+    return run_tests(TESTS, at_once=4)  # most of them only wait
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from run_tests import run_tests  # noqa: E402
+
 PROGRAM = ""
 DEATH_NOTICE_S = 5
 HANG_NOTICE_S = 15
@@ -170,15 +173,7 @@ def main():
     PROGRAM = sys.argv[1]
     pr_set_child_subreaper = 36
     ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)  # orphans become children of ours
-    failed = 0
-    for test in TESTS:
-        try:
-            test()
-        except Exception as error:  # one that fails must not keep the others from running
-            failed += 1
-            print(f"FAILED {test.__name__}: {error!r}", flush=True)
-    print(f"{len(TESTS) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    return run_tests(TESTS)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What metadata costs from end to end: two processes, TensorPipeAgent between them, the same
-// requests with no metadata, with a trailer and with PyTorch's pickled tuple, in turn.
+// requests with no metadata, with zeros, with a trailer and with PyTorch's pickled tuple, in turn.
 #include <time.h>
 #include <unistd.h>
 
@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <random>
 #include <stdexcept>
 #include <string_view>
 
@@ -76,16 +77,13 @@ Sample measure(Caller& caller, clockid_t server, std::size_t way, std::size_t si
           cpu_time(server) - server_start};
 }
 
-/// One request of each way, in an order that turns from round to round.
-void run_round(Caller& caller, clockid_t server, std::size_t round, std::size_t size, bool print) {
-  const std::size_t count = ways().size();
-  std::array<Sample, 3> samples{};
-  for (std::size_t i = 0; i < count; ++i) {
-    // Each way follows each other way equally often: 012, 120, 201, then backward.
-    const std::size_t turned = (i + round) % count;
-    const std::size_t way = round / count % 2 == 0 ? turned : count - 1 - turned;
-    samples.at(way) = measure(caller, server, way, size);
-  }
+/// One request of each way, in a random order.
+void run_round(Caller& caller, clockid_t server, std::size_t size, std::mt19937& random,
+               bool print) {
+  std::array<std::size_t, 4> order{0, 1, 2, 3};
+  std::ranges::shuffle(order, random);
+  std::array<Sample, 4> samples{};
+  for (const std::size_t way : order) samples.at(way) = measure(caller, server, way, size);
   if (!print) return;
   std::printf("%zu", size);
   for (const Sample& sample : samples) {
@@ -101,10 +99,11 @@ void call(std::uint16_t port, std::size_t requests) {
   clockid_t clock{};
   if (clock_getcpuclockid(caller.server_process(), &clock) != 0)
     throw std::runtime_error("no clock of the server");
+  std::mt19937 random;  // NOLINT: the same orders in each run
   for (const std::size_t size : payload_sizes) {
-    for (std::size_t i = 0; i < warm_up; ++i) run_round(caller, clock, i, size, false);
+    for (std::size_t i = 0; i < warm_up; ++i) run_round(caller, clock, size, random, false);
     for (std::size_t i = 0; i < requests; ++i) {
-      run_round(caller, clock, i, size, true);
+      run_round(caller, clock, size, random, true);
       if (i % 1000 == 999) {
         std::fprintf(stderr, "\r==> payloads of %zu bytes: %zu of %zu requests ", size, i + 1,
                      requests);
@@ -119,12 +118,15 @@ void help() {
       "Usage: end_to_end [--requests N]\n\n"
       "Two processes on this machine exchange requests by libtorch's TensorPipeAgent over TCP, "
       "each\n"
-      "request in turn with no metadata, with a gradtail trailer and with PyTorch's pickled "
-      "tuple,\n"
-      "N times each (20000) for payloads of 1 KiB and of 1 MiB. Prints a line for each round: the\n"
-      "payload's bytes, and for each of the three ways the ns from making the payload to having "
-      "read\n"
-      "the response, CPU ns of the caller and CPU ns of the server. tools/bench evaluates it.");
+      "request in turn with no metadata, with as many zeros as a trailer has bytes, with a "
+      "gradtail\n"
+      "trailer and with PyTorch's pickled tuple, N times each (20000) for payloads of 1 KiB and "
+      "of\n"
+      "1 MiB. Prints a line for each round: the payload's bytes, and for each of the four ways "
+      "the ns\n"
+      "from making the payload to having read the response, CPU ns of the caller and CPU ns of "
+      "the\n"
+      "server. tools/bench evaluates it.");
 }
 
 /// 0 where the arguments are wrong.

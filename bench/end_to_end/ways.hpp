@@ -26,7 +26,7 @@ struct Way {
                       const gradtail::AutogradMetadata& expected);
 };
 
-/// No metadata, gradtail's trailer, PyTorch's pickled tuple.
+/// No metadata, none and as many bytes more as a trailer has, the trailer, PyTorch's pickled tuple.
 [[nodiscard]] std::span<const Way> ways();
 
 }  // namespace end_to_end

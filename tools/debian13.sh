@@ -21,8 +21,11 @@ make_debian() {
   say "making a Debian 13 in $debian"
   as_root rm -rf "$debian.new"
   mkdir -p "$folder"
-  quietly "$folder/debootstrap.log" as_root debootstrap --variant=minbase \
-    --include=ca-certificates trixie "$debian.new" ${from:+"$from"}
+  # debootstrap can't cope with a path that has a space.
+  # shellcheck disable=SC2016
+  quietly "$folder/debootstrap.log" as_root unshare --mount sh -c \
+    'mount --bind "$1" /mnt && shift && debootstrap --variant=minbase --include=ca-certificates trixie "$@"' \
+    sh "$folder" /mnt/root.new ${from:+"$from"}
   as_root mv "$debian.new" "$debian"
 }
 

@@ -50,7 +50,10 @@ copy_checkout() {
 add_up() {
   local log
   for log in "$@"; do printf '%s\n' "$(tail -n 1 "$log")"; done |
-    awk '/^[0-9]+ passed, [0-9]+ failed/ { passed += $1; failed += $3; next }
+    awk '/^[0-9]+ passed, [0-9]+ failed/ { passed += $1; failed += $3; skipped += $5; next }
     { ++failed }
-    END { printf "%d passed, %d failed\n", passed, failed; exit failed > 0 }'
+    END {
+      printf "%d passed, %d failed%s\n", passed, failed, skipped ? ", " skipped " skipped" : ""
+      exit failed > 0
+    }'
 }

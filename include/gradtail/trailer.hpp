@@ -33,7 +33,6 @@ class Trailer {
     made->size_ = detail::try_write(made->bytes_, metadata, payload_size);
     if (made->size_ == 0) [[unlikely]]
       made = detail::write_error(metadata, payload_size);
-    else if (!made) __builtin_unreachable();
     return made;
   }
 

@@ -2,8 +2,9 @@
 // What a second thread on a second core gains: append and open against a loop of pure arithmetic.
 //
 // Prints a line for each task: the gain, a tab, its name. Tasks and numbers of threads take turns;
-// of each the best of ten rounds counts, as whatever disturbs a round can only slow it down. One
-// thread runs on each of the two cores in turn, since a shared machine's are not equally fast.
+// of each the best of a hundred short rounds counts, as whatever disturbs a round can only slow it
+// down. One thread runs on each of the two cores in turn, since a shared machine's are not equally
+// fast.
 #include <pthread.h>
 #include <sched.h>
 
@@ -20,7 +21,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int rounds = 10;
+constexpr int rounds = 100;
 constexpr auto duration = std::chrono::milliseconds(5);
 
 /// Arithmetic in registers: what two cores gain when they share nothing. Four chains at a time, to

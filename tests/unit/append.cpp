@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// Appending: payload and trailer in every kind of container, or nothing changed at all.
+#include "gradtail/append.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory_resource>
+#include <new>
+#include <span>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "gradtail/open.hpp"
+#include "printing.hpp"
+#include "reference.hpp"
+
+using gradtail::append;
+using gradtail::AutogradMetadata;
+using gradtail::Check;
+using gradtail::Code;
+using gradtail::DevicePair;
+using gradtail::Error;
+using gradtail::Field;
+using reference::Bytes;
+
+namespace {
+
+/// Where a LimitedAllocator's memory comes from, and how often it still may.
+struct Source {
+  int allocations_left = 1000;
+  std::size_t bytes_lent = 0;
+};
+
+/// Belongs to one source for good: no assignment or swap takes it along, and two are unequal where
+/// their sources are. What it gets back it scribbles over.
+template <class T>
+struct LimitedAllocator {
+  using value_type = T;
+  LimitedAllocator(Source& of) : source(&of) {}  // NOLINT: as allocators are
+  template <class U>
+  LimitedAllocator(const LimitedAllocator<U>& other) : source(other.source) {}  // NOLINT
+
+  T* allocate(std::size_t count) {
+    if (source->allocations_left == 0) throw std::bad_alloc();
+    --source->allocations_left;
+    source->bytes_lent += count * sizeof(T);
+    return static_cast<T*>(::operator new(count * sizeof(T)));
+  }
+  void deallocate(T* memory, std::size_t count) noexcept {
+    std::fill_n(static_cast<volatile T*>(memory), count, static_cast<T>(0xDD));
+    source->bytes_lent -= count * sizeof(T);
+    ::operator delete(memory);
+  }
+  friend bool operator==(const LimitedAllocator&, const LimitedAllocator&) = default;
+
+  Source* source;
+};
+
+template <class Char>
+using LimitedString = std::basic_string<Char, std::char_traits<Char>, LimitedAllocator<Char>>;
+template <class T>
+using LimitedVector = std::vector<T, LimitedAllocator<T>>;
+
+using Containers =
+    std::tuple<std::vector<char>, std::vector<unsigned char>, std::vector<std::byte>, std::string,
+               std::pmr::vector<char>, std::pmr::vector<std::byte>, std::pmr::string>;
+using LimitedContainers =
+    std::tuple<LimitedVector<char>, LimitedVector<std::byte>, LimitedString<char>>;
+
+template <class C>
+void fill(C& buffer, const Bytes& bytes) {
+  buffer.resize(bytes.size());
+  std::ranges::copy(bytes, std::as_writable_bytes(std::span(buffer)).begin());
+}
+
+template <class C>
+bool holds(const C& buffer, const Bytes& bytes) {
+  return std::ranges::equal(std::as_bytes(std::span(buffer)), bytes);
+}
+
+/// All that a refusal must leave alone.
+template <class C>
+class Unchanged {
+ public:
+  explicit Unchanged(const C& buffer)
+      : buffer_(buffer), data_(buffer.data()), size_(buffer.size()), capacity_(buffer.capacity()) {
+    const auto bytes = std::as_bytes(std::span(buffer));
+    bytes_.assign(bytes.begin(), bytes.end());
+  }
+  void check() const {
+    CHECK(static_cast<const void*>(buffer_.data()) == data_);
+    CHECK(buffer_.size() == size_);
+    CHECK(buffer_.capacity() == capacity_);
+    CHECK(holds(buffer_, bytes_));
+  }
+
+ private:
+  const C& buffer_;
+  const void* data_;
+  std::size_t size_;
+  std::size_t capacity_;
+  Bytes bytes_;
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE_DEFINE("the trailer follows the payload, and the capacity is exact", C,
+                          append_exact) {
+  const auto map = reference::pairs(5);
+  for (unsigned set = 0; set < 256; ++set) {
+    const AutogradMetadata metadata = reference::fields_of(set, map);
+    for (const std::size_t payload_size : std::array<std::size_t, 5>{0, 1, 20, 64, 1000}) {
+      C buffer;
+      fill(buffer, reference::payload_of(payload_size));
+      buffer.shrink_to_fit();
+      const auto appended = append(buffer, metadata);
+      REQUIRE(appended);
+      CHECK(*appended == gradtail::trailer_size(metadata));
+      CHECK(holds(buffer, reference::message_of(payload_size, metadata)));
+      CHECK(buffer.capacity() == buffer.size());
+    }
+  }
+}
+TEST_CASE_TEMPLATE_APPLY(append_exact, Containers);
+
+TEST_CASE_TEMPLATE_DEFINE("where there is room the buffer stays where it is", C, append_room) {
+  for (const std::size_t room :
+       {gradtail::trailer_size(reference::mapped), gradtail::max_trailer_size}) {
+    C buffer;
+    buffer.reserve(50 + room);
+    fill(buffer, reference::payload_of(50));
+    const auto* data = buffer.data();
+    const std::size_t capacity = buffer.capacity();
+    REQUIRE(append(buffer, reference::mapped));
+    CHECK(holds(buffer, reference::message_of(50, reference::mapped)));
+    CHECK(buffer.data() == data);
+    CHECK(buffer.capacity() == capacity);
+  }
+}
+TEST_CASE_TEMPLATE_APPLY(append_room, Containers);
+
+TEST_CASE_TEMPLATE_DEFINE("a payload short enough to lie in a string itself is kept", C,
+                          append_short) {
+  for (std::size_t payload_size = 0; payload_size <= 32; ++payload_size) {
+    C buffer;
+    fill(buffer, reference::payload_of(payload_size));
+    REQUIRE(append(buffer, reference::forward));
+    CHECK(holds(buffer, reference::message_of(payload_size, reference::forward)));
+  }
+}
+TEST_CASE_TEMPLATE_APPLY(append_short, Containers);
+
+TEST_CASE_TEMPLATE_DEFINE("invalid metadata leaves the buffer as it was", C, append_invalid) {
+  const DevicePair twice[] = {{{0, 0}, {0, 0}}, {{0, 1}, {0, 0}}};
+  const std::vector<DevicePair> many(129);
+  const std::pair<Field, AutogradMetadata> rows[] = {
+      {Field::context_id, {.context_id = -2}},
+      {Field::from_worker_id, {.from_worker_id = -2}},
+      {Field::device_map_size, {.context_id = 1, .device_map = many}},
+      {Field::device_map_target, {.context_id = 1, .device_map = twice}},
+      {Field::rref_local_id, {.rref_local_id = -2}},
+  };
+  for (const auto& [field, metadata] : rows) {
+    for (const std::size_t payload_size : std::array<std::size_t, 4>{0, 1, 20, 1000}) {
+      for (const bool roomy : {false, true}) {
+        C buffer;
+        if (roomy) buffer.reserve(payload_size + 4096);
+        fill(buffer, reference::payload_of(payload_size));
+        const Unchanged unchanged(buffer);
+        const auto appended = append(buffer, metadata);
+        REQUIRE(!appended);
+        CHECK(appended.error() == Error{Code::invalid, Check::values, field, payload_size});
+        unchanged.check();
+      }
+    }
+  }
+}
+TEST_CASE_TEMPLATE_APPLY(append_invalid, Containers);
+
+TEST_CASE_TEMPLATE_DEFINE("an allocator that throws leaves the buffer as it was", C, append_throw) {
+  for (const std::size_t payload_size : std::array<std::size_t, 5>{0, 1, 15, 16, 1000}) {
+    Source source;
+    C buffer(source);
+    fill(buffer, reference::payload_of(payload_size));
+    const Unchanged unchanged(buffer);
+    const std::size_t lent = source.bytes_lent;
+    source.allocations_left = 0;
+    CHECK_THROWS_AS((void)append(buffer, reference::full), std::bad_alloc);
+    unchanged.check();
+    CHECK(source.bytes_lent == lent);
+    source.allocations_left = 1;
+    REQUIRE(append(buffer, reference::full));
+    CHECK(holds(buffer, reference::message_of(payload_size, reference::full)));
+  }
+}
+TEST_CASE_TEMPLATE_APPLY(append_throw, LimitedContainers);
+
+TEST_CASE_TEMPLATE_DEFINE("a buffer keeps its allocator, which gets all of its memory back", C,
+                          append_keeps_allocator) {
+  Source source;
+  Source other;
+  {
+    C buffer(source);
+    const C neighbour(100, typename C::value_type{}, other);
+    fill(buffer, reference::payload_of(100));
+    REQUIRE(append(buffer, reference::mapped));
+    CHECK(buffer.get_allocator() == typename C::allocator_type(source));
+    CHECK(buffer.get_allocator() != neighbour.get_allocator());
+    CHECK(source.bytes_lent >= buffer.size());
+  }
+  CHECK(source.bytes_lent == 0);
+  CHECK(other.allocations_left == 999);
+}
+TEST_CASE_TEMPLATE_APPLY(append_keeps_allocator, LimitedContainers);
+
+TEST_CASE_TEMPLATE("a buffer keeps its memory resource", C, std::pmr::vector<char>,
+                   std::pmr::string) {
+  std::pmr::monotonic_buffer_resource resource;
+  C buffer(100, 'x', &resource);
+  REQUIRE(append(buffer, reference::mapped));
+  CHECK(buffer.get_allocator().resource() == &resource);
+}
+
+TEST_CASE_TEMPLATE_DEFINE("the device map may lie in the buffer, whether it reallocates or not", C,
+                          append_own_map) {
+  const std::vector<DevicePair> map = reference::pairs(6);
+  const Bytes trailer = reference::trailer_of({.context_id = 3, .device_map = map}, 100);
+  for (std::size_t at = 0; at <= 100 - 6 * sizeof(DevicePair); ++at) {
+    for (const auto& [roomy, ascending] : {std::pair(false, false), {false, true}, {true, false}}) {
+      Source source;
+      C buffer(source);
+      if (roomy) buffer.reserve(1000);
+      Bytes message = reference::payload_of(100);
+      fill(buffer, message);
+      const auto lent = reinterpret_cast<DevicePair*>(buffer.data() + at);
+      std::ranges::copy(map, lent);
+      if (!ascending) std::reverse(lent, lent + map.size());
+      std::memcpy(message.data(), buffer.data(), message.size());
+      message.insert(message.end(), trailer.begin(), trailer.end());
+      REQUIRE(append(buffer, {.context_id = 3, .device_map = {lent, map.size()}}));
+      CHECK(holds(buffer, message));
+    }
+  }
+}
+TEST_CASE_TEMPLATE_APPLY(append_own_map, LimitedContainers);
+
+TEST_CASE_TEMPLATE_DEFINE("trailers stack: the last appended is the first opened", C,
+                          append_stacks) {
+  C buffer;
+  fill(buffer, reference::payload_of(9));
+  REQUIRE(append(buffer, reference::forward));
+  REQUIRE(append(buffer, reference::mapped));
+  const auto outer = gradtail::open(buffer);
+  REQUIRE(outer);
+  CHECK(outer->metadata() == reference::mapped);
+  CHECK(std::ranges::equal(outer->payload(), reference::message_of(9, reference::forward)));
+  const auto inner = gradtail::open(outer->payload());
+  REQUIRE(inner);
+  CHECK(inner->metadata() == reference::forward);
+  CHECK(std::ranges::equal(inner->payload(), reference::payload_of(9)));
+}
+TEST_CASE_TEMPLATE_APPLY(append_stacks, Containers);

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Golden messages, made by an implementation of FORMAT.md in another language: read and written.
+#include "golden.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "general_layout.hpp"
+#include "gradtail/open.hpp"
+#include "gradtail/write.hpp"
+#include "poke.hpp"
+#include "printing.hpp"
+
+using gradtail::AutogradMetadata;
+using gradtail::DevicePair;
+
+TEST_CASE("every golden message is read, whole, aligned and misaligned, the general way too") {
+  for (const Golden& golden : load_golden()) {
+    CAPTURE(golden.name);
+    std::vector<DevicePair> map;
+    const AutogradMetadata expected = parse_fields(golden.fields, map);
+    aligned_and_misaligned(golden.message, [&](auto bytes) {
+      const auto opened = gradtail::open(bytes);
+      REQUIRE(opened);
+      CHECK(opened->metadata() == expected);
+      CHECK(opened->payload().size() == golden.payload_size);
+      CHECK(opened->trailer().size() == golden.trailer_size);
+      const auto general = gradtail::detail::read_general(opened->trailer(), golden.payload_size);
+      CHECK(general.value() == expected);
+    });
+  }
+}
+
+TEST_CASE("every canonical golden trailer is written again, byte for byte") {
+  for (const Golden& golden : load_golden()) {
+    if (!golden.canonical) continue;
+    CAPTURE(golden.name);
+    std::vector<DevicePair> map;
+    reference::Bytes room(gradtail::max_trailer_size);
+    const auto size =
+        gradtail::write_trailer(room, parse_fields(golden.fields, map), golden.payload_size);
+    REQUIRE(size);
+    room.resize(*size);
+    CHECK(std::ranges::equal(room, std::span(golden.message).subspan(golden.payload_size)));
+  }
+}
+
+TEST_CASE("there are golden messages of every kind") {
+  const auto& all = load_golden();
+  const auto count = [&](const char* prefix) {
+    return std::ranges::count_if(all, [=](const Golden& g) { return g.name.starts_with(prefix); });
+  };
+  CHECK(all.size() >= 160);
+  CHECK(count("scalars") == 128);
+  CHECK(count("payload") >= 19);
+  CHECK(count("map") >= 3);
+  CHECK(count("stacked") >= 2);
+  CHECK(count("newer") >= 1);
+  CHECK(count("older") >= 1);
+}

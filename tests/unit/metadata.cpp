@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// The metadata value: defaults, equality, text.
+#include "gradtail/metadata.hpp"
+
+#include <doctest/doctest.h>
+
+#include "printing.hpp"
+#include "reference.hpp"
+
+using gradtail::AutogradMetadata;
+using gradtail::DevicePair;
+
+TEST_CASE("nothing is set by default") {
+  const AutogradMetadata none;
+  CHECK(none.context_id == -1);
+  CHECK(none.message_id == -1);
+  CHECK(none.from_worker_id == -1);
+  CHECK(none.wrapped_message_type == 0);
+  CHECK(none.device_map.empty());
+  CHECK_FALSE(none.retain_graph);
+  CHECK(none.rref_created_on == -1);
+  CHECK(none.rref_local_id == -1);
+  CHECK(to_string(none) == "{}");
+}
+
+TEST_CASE("metadata is equal where every field is") {
+  const std::vector<DevicePair> copy(std::begin(reference::two_pairs),
+                                     std::end(reference::two_pairs));
+  for (unsigned set = 0; set < 256; ++set) {
+    const AutogradMetadata a = reference::fields_of(set, reference::two_pairs);
+    CHECK(a == reference::fields_of(set, copy));
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      CHECK(a != reference::fields_of(set ^ (1U << bit), reference::two_pairs));
+    }
+  }
+}
+
+TEST_CASE("devices and pairs are equal where type and index are, of source and of target") {
+  using gradtail::Device;
+  constexpr DevicePair pair{{1, 2}, {3, 4}};
+  CHECK(pair == DevicePair{{1, 2}, {3, 4}});
+  for (const DevicePair& other : {DevicePair{{0, 2}, {3, 4}}, DevicePair{{1, 0}, {3, 4}},
+                                  DevicePair{{1, 2}, {0, 4}}, DevicePair{{1, 2}, {3, 0}}}) {
+    CHECK(pair != other);
+    CHECK((pair.source == other.source) != (pair.target == other.target));
+  }
+  CHECK(Device{1, 2} == Device{1, 2});
+}
+
+TEST_CASE("text has every field that is set, by name") {
+  AutogradMetadata all = reference::full;
+  CHECK(to_string(all) ==
+        "{context_id: 281474976710661 (worker 1, counter 5), "
+        "message_id: 281474976710665 (worker 1, counter 9), from_worker_id: 1, "
+        "wrapped_message_type: 256, device_map: [cpu -> cuda:0, cuda:0 -> cuda:1], "
+        "retain_graph: true, rref_created_on: 3, rref_local_id: 77}");
+  all = {.context_id = -7};
+  CHECK(to_string(all) == "{context_id: -7}");
+}
+
+TEST_CASE("devices have the names that PyTorch gives them") {
+  using gradtail::Device;
+  CHECK(to_string(Device{0, -1}) == "cpu");
+  CHECK(to_string(Device{1, -1}) == "cuda");
+  CHECK(to_string(Device{1, 3}) == "cuda:3");
+  CHECK(to_string(Device{12, 127}) == "device12:127");
+  CHECK(to_string(Device{-128, -128}) == "device-128:-128");
+}

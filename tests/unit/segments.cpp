@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening a message in pieces: as the same bytes in one piece, whatever the cuts.
+#include "gradtail/segments.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <deque>
+#include <forward_list>
+#include <list>
+#include <random>
+#include <string>
+
+#include "crc32c.hpp"
+#include "poke.hpp"
+#include "printing.hpp"
+
+using gradtail::AutogradMetadata;
+using gradtail::TrailerScratch;
+using reference::Bytes;
+using Spans = std::vector<std::span<const std::byte>>;
+
+namespace {
+
+Bytes joined(const auto& segments) {
+  Bytes all;
+  for (const std::span<const std::byte> bytes : segments) {
+    all.insert(all.end(), bytes.begin(), bytes.end());
+  }
+  return all;
+}
+
+bool lies_in(const void* at, std::span<const std::byte> bytes) {
+  return !std::less<>()(at, bytes.data()) && std::less<>()(at, bytes.data() + bytes.size());
+}
+
+/// The segments give what one span gives, and nothing is copied that needn't be.
+void check_same(const Bytes& message, const Spans& segments, bool straddles) {
+  const auto whole = gradtail::open(message);
+  TrailerScratch scratch;
+  const auto pieces = gradtail::open(segments, scratch);
+  REQUIRE(pieces.has_value() == whole.has_value());
+  if (!whole) {
+    CHECK(pieces.error() == whole.error());
+    return;
+  }
+  CHECK(pieces->metadata() == whole->metadata());
+  CHECK(std::ranges::equal(pieces->trailer(), whole->trailer()));
+  CHECK(lies_in(pieces->trailer().data(), message) != straddles);
+  CHECK(lies_in(pieces->trailer().data(), scratch.memory()) == straddles);
+  CHECK(pieces->payload_size() == whole->payload().size());
+  CHECK(std::ranges::equal(joined(pieces->payload()), whole->payload()));
+  for (const auto bytes : pieces->payload()) {
+    CHECK((bytes.empty() || lies_in(bytes.data(), message)));
+  }
+}
+
+/// The message between the cuts, which ascend.
+Spans cut(const Bytes& message, std::span<const std::size_t> cuts) {
+  Spans segments;
+  std::size_t from = 0;
+  for (const std::size_t at : cuts) {
+    segments.push_back(std::span(message).subspan(from, at - from));
+    from = at;
+  }
+  segments.push_back(std::span(message).subspan(from));
+  return segments;
+}
+
+}  // namespace
+
+TEST_CASE("any two cuts give what one span gives") {
+  for (const AutogradMetadata& metadata : {reference::forward, reference::mapped}) {
+    const Bytes message = reference::message_of(9, metadata);
+    for (std::size_t a = 0; a <= message.size(); ++a) {
+      for (std::size_t b = a; b <= message.size(); ++b) {
+        const bool straddles = (a > 9 && a < message.size()) || (b > 9 && b < message.size());
+        check_same(message, cut(message, std::array{a, b}), straddles);
+      }
+    }
+  }
+}
+
+TEST_CASE("a trailer of a usual layout that lies whole in the last segment is opened at once") {
+  const auto map = reference::pairs(8);
+  for (const unsigned set : {0x0FU, 0x1FU, 0x03U, 0x23U, 0xC1U, 0x01U}) {
+    if (set != 0x0F && !gradtail::detail::has_crc_instruction) continue;
+    for (std::size_t count = 1; count <= map.size(); ++count) {
+      const auto metadata = reference::fields_of(set, std::span(map).first(count));
+      const Bytes message = reference::message_of(20, metadata);
+      for (std::size_t at = 0; at <= 20; ++at) {
+        gradtail::TrailerView view;
+        const auto last = std::span(message).subspan(at);
+        CHECK(gradtail::detail::open_last(last, message.size(), {}, view));
+        CHECK(view.metadata() == metadata);
+        CHECK(view.trailer().data() == message.data() + 20);
+      }
+      gradtail::TrailerView view;
+      const auto part = std::span(message).subspan(21);
+      CHECK_FALSE(gradtail::detail::open_last(part, message.size(), {}, view));
+    }
+  }
+}
+
+TEST_CASE("one byte per segment, with empty segments between, opens") {
+  const auto map = reference::pairs(128);
+  const Bytes message = reference::message_of(100, reference::fields_of(0xFF, map));
+  Spans segments;
+  for (std::size_t i = 0; i < message.size(); ++i) {
+    segments.push_back(std::span(message).subspan(i, 1));
+    segments.emplace_back();
+  }
+  check_same(message, segments, true);
+}
+
+TEST_CASE("damaged messages in random pieces fail as they do in one") {
+  std::mt19937 random(1);
+  for (int round = 0; round < 20000; ++round) {
+    Bytes message = reference::message_of(random() % 20, reference::mapped);
+    message[random() % message.size()] ^= static_cast<std::byte>(1U << random() % 8);
+    message.resize(message.size() - (random() % 4 == 0 ? random() % message.size() : 0));
+    std::vector<std::size_t> cuts(random() % 6);
+    for (std::size_t& at : cuts) at = random() % (message.size() + 1);
+    std::ranges::sort(cuts);
+    const Spans segments = cut(message, cuts);
+    const auto whole = gradtail::open(message);
+    TrailerScratch scratch;
+    const auto pieces = gradtail::open(segments, scratch);
+    REQUIRE(pieces.has_value() == whole.has_value());
+    if (!whole) CHECK(pieces.error() == whole.error());
+  }
+}
+
+TEST_CASE("no segments, and segments without bytes, have no trailer") {
+  TrailerScratch scratch;
+  const Spans none;
+  CHECK(gradtail::open(none, scratch).error().code == gradtail::Code::absent);
+  const Spans empty(3);
+  CHECK(gradtail::open(empty, scratch).error() ==
+        gradtail::open(std::span<const std::byte>()).error());
+}
+
+TEST_CASE("any range of segments opens, and its payload is where it was") {
+  const Bytes message = reference::message_of(12, reference::mapped);
+  const std::string text(reinterpret_cast<const char*>(message.data()), message.size());
+  TrailerScratch scratch;
+  const auto opens = [&](auto&& segments) {
+    const auto opened = gradtail::open(segments, scratch);
+    REQUIRE(opened);
+    CHECK(opened->metadata() == reference::mapped);
+    CHECK(std::ranges::equal(joined(opened->payload()), std::span(message).first(12)));
+  };
+  opens(std::list<std::string>{text.substr(0, 5), text.substr(5, 30), text.substr(35)});
+  opens(std::forward_list<std::string>{text.substr(0, 20), text.substr(20)});
+  opens(std::deque<std::vector<char>>{{text.begin(), text.begin() + 12},
+                                      {text.begin() + 12, text.end()}});
+  opens(std::array<std::string_view, 2>{std::string_view(text).substr(0, 9),
+                                        std::string_view(text).substr(9)});
+  iovec vectors[] = {{const_cast<char*>(text.data()), 9},
+                     {nullptr, 0},
+                     {const_cast<char*>(text.data() + 9), text.size() - 9}};
+  opens(vectors);
+  opens(std::span(vectors));
+  struct Slice {
+    const void* at;
+    std::size_t bytes;
+    [[nodiscard]] const void* data() const { return at; }
+    [[nodiscard]] std::size_t size() const { return bytes; }
+  };
+  opens(std::vector<Slice>{{text.data(), 40}, {text.data() + 40, text.size() - 40}});
+}
+
+TEST_CASE("a temporary span of segments opens, for it doesn't own them") {
+  const Bytes message = reference::message_of(12, reference::forward);
+  const Spans segments = cut(message, std::array<std::size_t, 1>{30});
+  TrailerScratch scratch;
+  const auto opened = gradtail::open(std::span(segments), scratch);
+  REQUIRE(opened);
+  CHECK(opened->metadata() == reference::forward);
+}
+
+TEST_CASE("the payload's segments are a forward range") {
+  const Bytes message = reference::message_of(12, reference::forward);
+  const Spans segments = cut(message, std::array<std::size_t, 2>{4, 30});
+  TrailerScratch scratch;
+  const auto payload = gradtail::open(segments, scratch).value().payload();
+  static_assert(std::ranges::forward_range<decltype(payload)>);
+  auto at = payload.begin();
+  const auto first = at++;
+  CHECK((*first).size() == 4);
+  CHECK((*at).size() == 8);
+  CHECK(first != at);
+  CHECK(first == payload.begin());
+  CHECK(++at == payload.end());
+  CHECK(first != gradtail::PayloadSegments(segments.begin(), 11).begin());
+  CHECK(decltype(at)() == payload.end());
+}
+
+TEST_CASE("the payload's segments have none that is empty") {
+  const Bytes message = reference::message_of(12, reference::forward);
+  const auto all = std::span(message);
+  const Spans segments = {{}, all.first(4), {}, {}, all.subspan(4, 8), {}, all.subspan(12)};
+  TrailerScratch scratch;
+  const auto opened = gradtail::open(segments, scratch);
+  REQUIRE(opened);
+  std::vector<std::size_t> sizes;
+  for (const auto bytes : opened->payload()) sizes.push_back(bytes.size());
+  CHECK(sizes == std::vector<std::size_t>{4, 8});
+}
+
+TEST_CASE("the next trailer comes off the payload's segments") {
+  Bytes message = reference::message_of(12, reference::forward);
+  const Bytes outer = reference::trailer_of(reference::mapped, message.size());
+  message.insert(message.end(), outer.begin(), outer.end());
+  const Spans segments = cut(message, std::array<std::size_t, 3>{5, 40, 90});
+  TrailerScratch first;
+  TrailerScratch second;
+  const auto opened = gradtail::open(segments, first);
+  REQUIRE(opened);
+  const auto inner = gradtail::open(opened->payload(), second);
+  REQUIRE(inner);
+  CHECK(opened->metadata() == reference::mapped);
+  CHECK(inner->metadata() == reference::forward);
+  CHECK(std::ranges::equal(joined(inner->payload()), reference::payload_of(12)));
+}
+
+TEST_CASE("segments that shrink while they are walked are refused") {
+  struct Shrinking {
+    std::span<const std::byte> bytes;
+    mutable int walks = 0;
+    [[nodiscard]] const void* data() const { return bytes.data(); }
+    [[nodiscard]] std::size_t size() const { return ++walks > 2 ? 8 : bytes.size(); }
+  };
+  const Bytes message = reference::message_of(0, reference::forward);
+  const std::span<const std::byte> bytes = message;
+  const Shrinking segments[] = {{bytes.first(30)}, {bytes.subspan(30)}};
+  TrailerScratch scratch;
+  const auto opened = gradtail::open(segments, scratch);
+  REQUIRE(!opened);
+  CHECK(opened.error().check == gradtail::Check::trailer_size);
+}
+
+TEST_CASE("of segments that grow while they are walked no more is taken than they had") {
+  struct Growing {
+    std::span<const std::byte> bytes;
+    std::size_t growth;
+    mutable int walks = 0;
+    [[nodiscard]] const void* data() const { return bytes.data(); }
+    [[nodiscard]] std::size_t size() const { return bytes.size() - (++walks > 1 ? 0 : growth); }
+  };
+  const Bytes message = reference::message_of(0, reference::forward);
+  Bytes longer = message;
+  longer.resize(message.size() + 100);
+  const std::span<const std::byte> bytes = longer;
+  const Growing segments[] = {{bytes.first(30), 0}, {bytes.subspan(30), 100}};
+  Bytes memory(4096, std::byte{0xEE});
+  TrailerScratch scratch(memory);
+  const auto opened = gradtail::open(segments, scratch);
+  REQUIRE(opened);
+  CHECK(std::ranges::equal(opened->trailer(), message));
+  CHECK(std::ranges::count(memory, std::byte{0xEE}) >= 4096 - 64);
+}
+
+TEST_CASE("the limit counts, and so does the scratch's size") {
+  Bytes table = reference::table_of(reference::forward);
+  table.resize(5000, std::byte{0});
+  const Bytes message = reference::trailer_around(table, 0);
+  const Spans segments = cut(message, std::array<std::size_t, 1>{2000});
+  TrailerScratch usual;
+  const auto refused = gradtail::open(segments, usual, {.trailer_size = 8192});
+  REQUIRE(!refused);
+  CHECK(refused.error().check == gradtail::Check::limit);
+  Bytes memory(5016);
+  TrailerScratch larger(memory);
+  CHECK(gradtail::open(segments, larger).error().check == gradtail::Check::limit);
+  const auto opened = gradtail::open(segments, larger, {.trailer_size = 8192});
+  REQUIRE(opened);
+  CHECK(opened->metadata() == reference::forward);
+  CHECK(opened->trailer().data() == memory.data());
+  TrailerScratch smaller({memory.data(), 5015});
+  CHECK(gradtail::open(segments, smaller, {.trailer_size = 8192}).error().check ==
+        gradtail::Check::limit);
+}

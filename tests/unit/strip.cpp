@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stripping a container: the payload stays, the trailer goes to the scratch, or nothing changes.
+#include "gradtail/strip.hpp"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <memory_resource>
+#include <string>
+
+#include "poke.hpp"
+#include "printing.hpp"
+
+using gradtail::AutogradMetadata;
+using gradtail::TrailerScratch;
+using reference::Bytes;
+
+namespace {
+
+template <class C>
+C filled(const Bytes& message) {
+  C buffer;
+  buffer.resize(message.size());
+  std::ranges::copy(message, std::as_writable_bytes(std::span(buffer)).begin());
+  return buffer;
+}
+
+bool same(const auto& buffer, std::span<const std::byte> bytes) {
+  return std::ranges::equal(std::as_bytes(std::span(buffer)), bytes);
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("the payload stays where it is and the view outlives the buffer", C,
+                   std::vector<char>, std::vector<unsigned char>, std::vector<std::byte>,
+                   std::string, std::pmr::vector<char>, std::pmr::string) {
+  const auto map = reference::pairs(9);
+  for (unsigned set = 0; set < 256; ++set) {
+    const AutogradMetadata metadata = reference::fields_of(set, map);
+    const Bytes message = reference::message_of(set, metadata);
+    auto buffer = std::make_unique<C>(filled<C>(message));
+    const auto* data = buffer->data();
+    const std::size_t capacity = buffer->capacity();
+    TrailerScratch scratch;
+    const auto stripped = gradtail::strip(*buffer, scratch);
+    REQUIRE(stripped);
+    CHECK(same(*buffer, std::span(message).first(set)));
+    CHECK(buffer->data() == data);
+    CHECK(buffer->capacity() == capacity);
+    buffer->resize(message.size());  // what lay behind the payload is zero now
+    CHECK(stripped->metadata() == metadata);
+    buffer.reset();
+    CHECK(stripped->metadata() == metadata);
+    CHECK(std::ranges::equal(stripped->trailer(), std::span(message).subspan(set)));
+    CHECK(stripped->trailer().data() == scratch.memory().data());
+  }
+}
+
+TEST_CASE("what strip refuses it leaves alone, and it refuses as open does") {
+  const Bytes message = reference::message_of(11, reference::mapped);
+  for (std::size_t bit = 88; bit < message.size() * 8; ++bit) {
+    Bytes damaged = message;
+    damaged[bit / 8] ^= static_cast<std::byte>(1 << bit % 8);
+    const Bytes before = damaged;
+    TrailerScratch scratch;
+    const auto stripped = gradtail::strip(damaged, scratch);
+    REQUIRE(!stripped);
+    CHECK(stripped.error() == gradtail::open(before).error());
+    CHECK(damaged == before);
+  }
+}
+
+TEST_CASE("stacked trailers come off one at a time") {
+  Bytes message = reference::payload_of(7);
+  for (const AutogradMetadata& layer : {reference::forward, reference::mapped}) {
+    const Bytes trailer = reference::trailer_of(layer, message.size());
+    message.insert(message.end(), trailer.begin(), trailer.end());
+  }
+  TrailerScratch outer;
+  TrailerScratch inner;
+  const auto first = gradtail::strip(message, outer);
+  const auto second = gradtail::strip(message, inner);
+  CHECK(first.value().metadata() == reference::mapped);
+  CHECK(second.value().metadata() == reference::forward);
+  CHECK(message == reference::payload_of(7));
+  CHECK(gradtail::strip(message, inner).error().code == gradtail::Code::absent);
+}
+
+TEST_CASE("all of the scratch's memory is its own, as many bytes as the default limit") {
+  for (const std::byte value : {std::byte{0x00}, std::byte{0xFF}}) {
+    TrailerScratch scratch;
+    const std::span<std::byte> memory = scratch.memory();
+    CHECK(memory.size() == gradtail::Limits{}.trailer_size);
+    std::ranges::fill(memory, value);
+    CHECK(scratch.memory().data() == memory.data());
+    CHECK(scratch.memory().size() == memory.size());
+  }
+}
+
+TEST_CASE("the limit counts, and so does the scratch's size") {
+  const Bytes message = reference::message_of(3, reference::forward);
+  Bytes buffer = message;
+  Bytes memory(63);
+  TrailerScratch small(memory);
+  CHECK(gradtail::strip(buffer, small).error().code == gradtail::Code::too_large);
+  TrailerScratch scratch;
+  CHECK(gradtail::strip(buffer, scratch, {.trailer_size = 56}).error().code ==
+        gradtail::Code::too_large);
+  CHECK(buffer == message);
+  CHECK(gradtail::strip(buffer, scratch, {.trailer_size = 64}));
+  CHECK(buffer.size() == 3);
+}

@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What the scripts share: Debian packages, build folders and the counting of tests. To be sourced.
+
+root=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../..")
+build_packages=(g++ meson ninja-build pkg-config flatbuffers-compiler libflatbuffers-dev)
+test_packages=(cmake doctest-dev make python3 valgrind)
+# What each transport's suite of tests needs.
+# shellcheck disable=SC2034
+declare -A transports=([grpc]=libgrpc++-dev [tensorpipe]=libtensorpipe-dev [torch]=libtorch-dev
+  [zeromq]=cppzmq-dev [asio]=libasio-dev)
+export build_packages test_packages
+
+say() {
+  printf '==> %s\n' "$*" >&2
+}
+
+# Runs a command with its output in a log, which is shown where the command fails.
+quietly() {
+  local log=$1 status=0
+  shift
+  "$@" >"$log" 2>&1 </dev/null || status=$?
+  [[ $status -eq 0 ]] || cat "$log" >&2
+  return "$status"
+}
+
+missing_packages() {
+  local package
+  for package in "$@"; do
+    case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
+      installed*) ;;
+      *) echo "$package" ;;
+    esac
+  done
+}
+
+# Runs a command as root.
+as_root() {
+  if [[ $(id -u) -eq 0 ]]; then "$@"; else sudo "$@"; fi
+}
+
+# Lists of packages that are absent or out of date make the first try fail.
+apt_install() {
+  local install=(env DEBIAN_FRONTEND=noninteractive
+    apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=120 "$@")
+  if [[ $(id -u) -ne 0 && -z $(command -v sudo) ]]; then
+    echo 'not root, and there is no sudo'
+    return 1
+  fi
+  as_root "${install[@]}" || { as_root apt-get update && as_root "${install[@]}"; }
+}
+
+# Installs the Debian packages that are missing, or says how to and stops.
+ensure_packages() {
+  local missing log status=0
+  if [[ -z $(command -v dpkg-query) ]]; then
+    say "no Debian here; what these packages hold must be there already: $*"
+    return
+  fi
+  mapfile -t missing < <(missing_packages "$@")
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  say "packages to be installed with apt-get: ${missing[*]}"
+  log=$(mktemp)
+  quietly "$log" apt_install "${missing[@]}" || status=$?
+  rm -f "$log"
+  [[ $status -ne 0 ]] || return 0
+  say 'the packages could not be installed; run this as root, then try again:'
+  printf '  apt-get update && apt-get install --yes --no-install-recommends %s\n' "${missing[*]}" >&2
+  exit 1
+}
+
+# All that makes an existing build folder unfit for use when it changes.
+fingerprint() {
+  meson --version
+  ${CXX:-c++} --version 2>&1 | sed -n 1p || true
+  flatc --version 2>&1 || true
+  printf '%s\n' "$root" "CXX=${CXX-}" "CXXFLAGS=${CXXFLAGS-}" "LDFLAGS=${LDFLAGS-}" "$@"
+}
+
+# Configures the build folder $root/$1 with the given options, afresh if anything is different.
+configure() {
+  local folder=$root/$1 made
+  shift
+  made=$(fingerprint "$@")
+  [[ ! -f $folder/build.ninja || ! -f $folder/made-with || $(<"$folder/made-with") != "$made" ]] ||
+    return 0
+  say "configuring ${folder#"$root"/}"
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  quietly "$folder/setup.log" meson setup "$@" "$folder" "$root"
+  printf '%s\n' "$made" >"$folder/made-with"
+}
+
+# Builds a configured folder; with more arguments, those targets alone.
+build() {
+  local folder=$1
+  shift
+  say "building $folder"
+  ninja -C "$root/$folder" "$@" >&2
+}
+
+# Prints how many tests of a Meson log passed, failed and were skipped. Each line is one test.
+count_tests() {
+  awk '/"result": "(OK|EXPECTEDFAIL)"/ { ++passed; next }
+       /"result": "SKIP"/ { ++skipped; next }
+       { ++failed }
+       END {
+         printf "%d passed, %d failed", passed, failed
+         print skipped ? ", " skipped " skipped" : ""
+       }' "$1"
+}
+
+# Runs the tests of a built folder and ends with a line that counts them. More arguments go to
+# `meson test`. Where no test ran, that is one failure.
+run_tests() {
+  local folder=$root/$1 status=0 logs
+  shift
+  say "testing ${folder#"$root"/}"
+  rm -f "$folder"/meson-logs/testlog*.json
+  meson test -C "$folder" --no-rebuild --print-errorlogs "$@" || status=$?
+  logs=("$folder"/meson-logs/testlog*.json)
+  if [[ -s ${logs[0]} ]]; then
+    count_tests "${logs[0]}"
+  else
+    echo '0 passed, 1 failed'
+    status=1
+  fi
+  return "$status"
+}

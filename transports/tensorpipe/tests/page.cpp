@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// The code of transports/tensorpipe/README.md compiles and does what the page says.
+#include <doctest/doctest.h>
+#include <tensorpipe/tensorpipe.h>
+
+#include <cstdint>
+#include <future>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+// Before the page includes them: in there a namespace is open.
+#include "gradtail/gradtail.hpp"
+#include "gradtail/tensorpipe.hpp"
+
+namespace {
+
+std::int64_t handled_context;
+std::size_t handled_size;
+std::string consumed;
+std::string failure;
+std::promise<bool> was_sent;
+
+bool fail(const gradtail::Error& error) {
+  failure = to_string(error);
+  return false;
+}
+
+void consume(std::span<const std::byte> piece) {
+  consumed.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+}
+
+bool handle(std::int64_t context, std::size_t payload_size) {
+  handled_context = context;
+  handled_size = payload_size;
+  return true;
+}
+
+void sent(const tensorpipe::Error& error) { was_sent.set_value(!error); }
+
+#include "tensorpipe.inc"
+
+std::shared_ptr<tensorpipe::Context> make_context() {
+  auto context = std::make_shared<tensorpipe::Context>();
+  context->registerTransport(0, "tcp", tensorpipe::transport::uv::create());
+  context->registerChannel(0, "basic", tensorpipe::channel::basic::create());
+  return context;
+}
+
+/// One end of a pipe through this machine's loopback, and the other.
+struct Ends {
+  Ends() {
+    std::promise<std::shared_ptr<tensorpipe::Pipe>> accepted;
+    listener->accept([&](const tensorpipe::Error&, std::shared_ptr<tensorpipe::Pipe> pipe) {
+      accepted.set_value(std::move(pipe));
+    });
+    near = context->connect(listener->url("tcp"));
+    far = accepted.get_future().get();
+  }
+  ~Ends() { context->join(); }
+  Ends(const Ends&) = delete;
+  Ends& operator=(const Ends&) = delete;
+
+  std::shared_ptr<tensorpipe::Context> context = make_context();
+  /// Takes connections of the pipe for as long as it is being made.
+  std::shared_ptr<tensorpipe::Listener> listener = context->listen({"tcp://127.0.0.1:0"});
+  std::shared_ptr<tensorpipe::Pipe> near;
+  std::shared_ptr<tensorpipe::Pipe> far;
+};
+
+}  // namespace
+
+TEST_CASE("the page's sender and receiver understand each other") {
+  Ends ends;
+  auto outgoing = std::make_shared<Outgoing>();
+  outgoing->activations = {1, 2, 3};
+  REQUIRE(send(*ends.near, outgoing, {.context_id = 9}));
+
+  std::promise<tensorpipe::Descriptor> described;
+  ends.far->readDescriptor([&](const tensorpipe::Error&, tensorpipe::Descriptor descriptor) {
+    described.set_value(std::move(descriptor));
+  });
+  const tensorpipe::Descriptor descriptor = described.get_future().get();
+  REQUIRE(descriptor.payloads.size() == 2);
+  std::vector<std::string> memory;
+  tensorpipe::Allocation allocation;
+  memory.reserve(2);
+  for (const auto& payload : descriptor.payloads) {
+    allocation.payloads.push_back({memory.emplace_back(payload.length, '?').data()});
+  }
+  std::promise<bool> filled;
+  ends.far->read(allocation, [&](const tensorpipe::Error& error) { filled.set_value(!error); });
+  REQUIRE(filled.get_future().get());
+  CHECK(was_sent.get_future().get());
+  CHECK(on_read(descriptor, allocation));
+  CHECK(handled_context == 9);
+  CHECK(handled_size == 3 * sizeof(float));
+  CHECK(consumed == std::string(reinterpret_cast<const char*>(outgoing->activations.data()), 12));
+}
+
+TEST_CASE("the page's other places for a trailer hold one") {
+  tensorpipe::Message message;
+  std::vector<char> buffer(100, 'x');
+  REQUIRE(add_payload(message, buffer));
+  tensorpipe::Descriptor descriptor;
+  descriptor.payloads.push_back({message.payloads[0].length, {}});
+  tensorpipe::Allocation allocation;
+  allocation.payloads.push_back({message.payloads[0].data});
+  REQUIRE(on_read(descriptor, allocation));
+  CHECK(handled_size == 100);
+
+  message.metadata = "hints";
+  REQUIRE(add_to_descriptor(message));
+  descriptor.metadata = message.metadata;
+  REQUIRE(on_descriptor(descriptor));
+  CHECK(handled_context == 7);
+  CHECK(handled_size == 5);
+}
+
+TEST_CASE("the page's receivers say what is wrong") {
+  CHECK(!on_descriptor({}));
+  CHECK(failure.starts_with("absent"));
+}

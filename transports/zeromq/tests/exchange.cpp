@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two processes exchange messages over ZeroMQ, a DEALER and a ROUTER on TCP: one frame with the
+// trailer behind the payload, or payload frames and a last one with the trailer.
+#include "exchange.hpp"
+
+#include <atomic>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <vector>
+#include <zmq.hpp>
+#include <zmq_addon.hpp>
+
+#include "gradtail/gradtail.hpp"
+#include "gradtail/zeromq.hpp"
+#include "two_processes.hpp"
+
+using exchange::Bytes;
+using exchange::Damage;
+using exchange::require;
+using Frames = std::vector<zmq::message_t>;
+
+namespace {
+
+constexpr int seconds_to_wait = 10;
+
+/// Blocks whose messages are still on their way.
+std::atomic<std::size_t> lent = 0;
+
+/// How the request of this number travels.
+enum class Form { one_frame, two_frames, three_payload_frames };
+Form form_of(std::size_t number) { return static_cast<Form>(number % 3); }
+
+zmq::socket_t socket_of(zmq::context_t& context, zmq::socket_type type) {
+  zmq::socket_t socket(context, type);
+  socket.set(zmq::sockopt::rcvtimeo, seconds_to_wait * 1000);
+  socket.set(zmq::sockopt::sndtimeo, seconds_to_wait * 1000);
+  socket.set(zmq::sockopt::linger, 1000);
+  socket.set(zmq::sockopt::maxmsgsize,
+             static_cast<std::int64_t>(exchange::most + gradtail::max_trailer_size));
+  return socket;
+}
+
+void release(void* /*data*/, void* hint) {
+  delete static_cast<std::shared_ptr<Bytes>*>(hint);
+  --lent;
+}
+
+/// A frame that lies in the block and keeps it.
+zmq::message_t frame_in(const std::shared_ptr<Bytes>& block, std::size_t at, std::size_t size) {
+  ++lent;
+  return {block->data() + at, size, release, new std::shared_ptr<Bytes>(block)};
+}
+
+zmq::message_t copy_of(std::span<const std::byte> bytes) { return {bytes.data(), bytes.size()}; }
+
+std::span<const std::byte> bytes_of(const zmq::message_t& frame) {
+  return {frame.data<std::byte>(), frame.size()};
+}
+
+/// Payload and trailer in one frame, over the memory that the payload was made in.
+Frames one_frame(std::size_t number) {
+  const exchange::Message request = exchange::request(number);
+  const auto block = std::make_shared<Bytes>(exchange::payload_of(number));
+  block->resize(request.payload_size + gradtail::max_trailer_size);
+  ++lent;
+  auto message = gradtail::append(*block, request.payload_size, request.metadata, release,
+                                  new std::shared_ptr<Bytes>(block));
+  require(message.has_value() && message->data() == block->data(), "the payload was copied");
+  Frames frames;
+  if (request.damage == Damage::none) {
+    frames.push_back(std::move(*message));
+    return frames;
+  }
+  Bytes damaged(bytes_of(*message).begin(), bytes_of(*message).end());
+  exchange::damage(damaged, request.damage, message->size() - request.payload_size);
+  frames.push_back(copy_of(damaged));
+  return frames;
+}
+
+void damage(Frames& frames, Damage damage) {
+  Bytes trailer(bytes_of(frames.back()).begin(), bytes_of(frames.back()).end());
+  exchange::damage_trailer(trailer, damage);
+  frames.pop_back();
+  if (damage != Damage::missing) frames.push_back(copy_of(trailer));
+  if (damage != Damage::cut_front) return;
+  for (zmq::message_t& frame : frames) {
+    if (frame.empty()) continue;
+    frame = copy_of(bytes_of(frame).subspan(1));
+    return;
+  }
+}
+
+/// Frames in one block of memory, and the trailer's.
+Frames several_frames(std::size_t number, std::size_t payload_frames) {
+  const exchange::Message request = exchange::request(number);
+  const auto block = std::make_shared<Bytes>(exchange::payload_of(number));
+  Frames frames;
+  std::size_t at = 0;
+  for (std::size_t left = payload_frames; left > 0; --left) {
+    const std::size_t size = (request.payload_size - at) / left;
+    frames.push_back(frame_in(block, at, size));
+    at += size;
+  }
+  require(gradtail::append(frames, request.metadata).has_value(), "the metadata was refused");
+  require(frames.front().data() == block->data(), "the payload was copied");
+  if (request.damage != Damage::none) damage(frames, request.damage);
+  return frames;
+}
+
+Frames request_of(std::size_t number) {
+  switch (form_of(number)) {
+    case Form::one_frame:
+      return one_frame(number);
+    case Form::two_frames:
+      return several_frames(number, 1);
+    case Form::three_payload_frames:
+      break;
+  }
+  return several_frames(number, 3);
+}
+
+Frames receive(zmq::socket_t& socket) {
+  Frames frames;
+  require(zmq::recv_multipart(socket, std::back_inserter(frames)).has_value(),
+          "nothing came for " + std::to_string(seconds_to_wait) + " s");
+  return frames;
+}
+
+void call(std::uint16_t port) {
+  {
+    zmq::context_t context;
+    zmq::socket_t socket = socket_of(context, zmq::socket_type::dealer);
+    socket.connect("tcp://127.0.0.1:" + std::to_string(port));
+    for (std::size_t number = 0; number < exchange::count; ++number) {
+      require(zmq::send_multipart(socket, request_of(number)).has_value(), "could not send");
+      Frames answer = receive(socket);
+      gradtail::TrailerScratch scratch;
+      const auto trailer = gradtail::strip(answer, scratch);
+      require(trailer && trailer->metadata() == exchange::answer_metadata(number),
+              "the metadata of answer " + std::to_string(number) + " differs");
+      require(answer.size() == 1, "the answer has " + std::to_string(answer.size()) + " frames");
+      exchange::check_answer(number, answer.front().to_string_view());
+    }
+  }
+  require(lent == 0, std::to_string(lent) + " blocks were never given back");
+}
+
+/// One message as a whole: its payload is in it.
+gradtail::Result<gradtail::TrailerView> open_one(std::size_t number, const zmq::message_t& frame) {
+  const auto opened = gradtail::open(frame);
+  if (!opened) return opened.error();
+  require(opened->payload().data() == frame.data(), "the payload was copied");
+  exchange::PayloadCheck payload(number);
+  payload.add(opened->payload());
+  payload.finish();
+  return gradtail::TrailerView(*opened);
+}
+
+/// Frames as segments: the payload lies in them.
+gradtail::Result<gradtail::TrailerView> open_frames(std::size_t number,
+                                                    std::span<zmq::message_t> frames,
+                                                    gradtail::TrailerScratch& scratch) {
+  const auto opened = gradtail::open(frames, scratch);
+  if (!opened) return opened.error();
+  exchange::PayloadCheck payload(number);
+  auto frame = frames.begin();
+  for (const std::span<const std::byte> piece : opened->payload()) {
+    while (frame->empty()) ++frame;
+    require(piece.data() == frame++->data(), "the payload was copied");
+    payload.add(piece);
+  }
+  payload.finish();
+  return gradtail::TrailerView(*opened);
+}
+
+/// Frames whose last one is taken off: the others are the payload.
+gradtail::Result<gradtail::TrailerView> strip_frames(std::size_t number, Frames& frames,
+                                                     gradtail::TrailerScratch& scratch) {
+  const void* first = frames.front().data();
+  const auto stripped = gradtail::strip(frames, scratch);
+  if (!stripped) return stripped;
+  require(frames.front().data() == first, "the payload was copied");
+  exchange::PayloadCheck payload(number);
+  for (const zmq::message_t& frame : frames) payload.add(bytes_of(frame));
+  payload.finish();
+  return stripped;
+}
+
+gradtail::Result<gradtail::TrailerView> take(std::size_t number, Frames& frames,
+                                             gradtail::TrailerScratch& scratch) {
+  switch (form_of(number)) {
+    case Form::one_frame:
+      require(frames.size() == 1, "one frame became several");
+      return open_one(number, frames.front());
+    case Form::two_frames:
+      return strip_frames(number, frames, scratch);
+    case Form::three_payload_frames:
+      break;
+  }
+  return open_frames(number, frames, scratch);
+}
+
+void serve(const two_processes::Ready& ready) {
+  zmq::context_t context;
+  zmq::socket_t socket = socket_of(context, zmq::socket_type::router);
+  socket.bind("tcp://127.0.0.1:*");
+  const std::string endpoint = socket.get(zmq::sockopt::last_endpoint);
+  ready(static_cast<std::uint16_t>(std::stoul(endpoint.substr(endpoint.rfind(':') + 1))));
+  for (std::size_t number = 0; number < exchange::count; ++number) {
+    Frames frames = receive(socket);
+    zmq::message_t peer = std::move(frames.front());
+    frames.erase(frames.begin());
+    gradtail::TrailerScratch scratch;
+    const auto opened = take(number, frames, scratch);
+    const gradtail::Error* error = opened ? nullptr : &opened.error();
+    exchange::check_opened(number, opened ? &opened->metadata() : nullptr, error);
+    Frames answer;
+    answer.emplace_back(exchange::answer(error));
+    require(gradtail::append(answer, exchange::answer_metadata(number)).has_value(),
+            "the answer's metadata was refused");
+    answer.insert(answer.begin(), std::move(peer));
+    require(zmq::send_multipart(socket, answer).has_value(), "could not answer");
+  }
+}
+
+}  // namespace
+
+int main() { return two_processes::run("zeromq", serve, call); }

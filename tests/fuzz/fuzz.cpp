@@ -6,14 +6,23 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "crc32c.hpp"
 #include "gradtail/wire.hpp"
-#include "little_endian.hpp"
+#include "poke.hpp"
+#include "reference.hpp"
 
 namespace fuzz {
 
-using gradtail::detail::load;
-using gradtail::detail::store;
+namespace {
+
+std::uint32_t size_in_footer(const Bytes& message) {
+  std::uint32_t size = 0;
+  for (std::size_t i = 4; i-- > 0;) {
+    size = size << 8 | std::to_integer<std::uint32_t>(message[message.size() - 16 + i]);
+  }
+  return size;
+}
+
+}  // namespace
 
 void require(bool promise, const char* text) {
   if (promise) return;
@@ -30,21 +39,16 @@ std::uint64_t Input::byte() {
 
 void mend_footer(Bytes& message) {
   if (message.size() < gradtail::footer_size) return;
-  std::byte* footer = message.data() + message.size() - gradtail::footer_size;
-  store<std::uint32_t>(footer + 4, gradtail::format_version);
-  store<std::uint32_t>(footer + 12, 0xA74C5447);
+  const std::size_t footer = message.size() - gradtail::footer_size;
+  poke(message, footer + 4, gradtail::format_version, 4);
+  poke(message, footer + 12, 0xA74C5447, 4);
 }
 
 void mend_checksum(Bytes& message) {
   if (message.size() < gradtail::min_trailer_size) return;
-  const std::size_t size = load<std::uint32_t>(message.data() + message.size() - 16);
+  const std::uint32_t size = size_in_footer(message);
   if (size > message.size() || size < gradtail::min_trailer_size || size % 8 != 0) return;
-  const std::size_t payload_size = message.size() - size;
-  using gradtail::detail::PortableCrc;
-  const std::uint64_t crc = gradtail::detail::crc_words<PortableCrc>(
-      gradtail::detail::crc_start, message.data() + payload_size, size - 8);
-  store(message.data() + message.size() - 8,
-        static_cast<std::uint32_t>(~PortableCrc::step(crc, payload_size)));
+  reference::mend_checksum(message);
 }
 
 Bytes message_of(Input& input) {
@@ -52,9 +56,9 @@ Bytes message_of(Input& input) {
   Bytes message(input.rest().begin(), input.rest().end());
   if (mending >= 1) mend_footer(message);
   if (mending >= 3 && message.size() >= gradtail::min_trailer_size) {
-    const std::size_t size = load<std::uint32_t>(message.data() + message.size() - 16);
+    const std::uint32_t size = size_in_footer(message);
     if (size >= gradtail::min_trailer_size && size <= message.size()) {
-      store<std::uint32_t>(message.data() + message.size() - size + 4, 0x444D4741);
+      poke(message, message.size() - size + 4, 0x444D4741, 4);
     }
   }
   if (mending >= 2) mend_checksum(message);

@@ -1,31 +1,77 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a fuzz target over its corpus, as an ordinary test in the TAP format. An empty one fails.
+// Runs a fuzz target over its corpus and random changes of it, as an ordinary test in the TAP
+// format.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <random>
 #include <vector>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
+namespace {
+
+using Input = std::vector<std::uint8_t>;
+
+constexpr int changed_copies = 1000;
+
+/// In memory of exactly its size, so that a sanitizer sees every read beyond it.
+void run(const Input& input) {
+  const Input copy = input;
+  LLVMFuzzerTestOneInput(copy.data(), copy.size());
+}
+
+/// Changes a byte: most changes keep offsets aligned or values small.
+void change(Input& input, std::mt19937_64& random) {
+  std::uint8_t& byte = input[random() % input.size()];
+  switch (random() % 4) {
+    case 0:
+      byte = static_cast<std::uint8_t>(random());
+      break;
+    case 1:
+      byte = static_cast<std::uint8_t>(random() % 64);
+      break;
+    case 2:
+      byte ^= static_cast<std::uint8_t>(1U << random() % 8);
+      break;
+    default:
+      byte = static_cast<std::uint8_t>(byte + 4 * (random() % 9) - 16);
+  }
+}
+
+Input read(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  const std::vector<char> bytes((std::istreambuf_iterator<char>(stream)), {});
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   if (argc != 2 || !std::filesystem::is_directory(argv[1])) {
-    std::fputs("usage: replay DIRECTORY\nRuns the target over each file of the directory.\n",
-               stderr);
+    std::fprintf(
+        stderr,
+        "usage: replay DIRECTORY\n"
+        "Runs the fuzz target over each file of the directory and %d changed copies of it.\n",
+        changed_copies);
     return 2;
   }
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(argv[1])) files.push_back(entry);
   std::sort(files.begin(), files.end());
+  std::mt19937_64 random(1);
   int count = 0;
   for (const std::filesystem::path& file : files) {
-    std::ifstream stream(file, std::ios::binary);
-    const std::vector<char> bytes((std::istreambuf_iterator<char>(stream)), {});
-    // Exactly as large as the input, so that reading beyond it is seen.
-    const std::vector<std::uint8_t> input(bytes.begin(), bytes.end());
-    LLVMFuzzerTestOneInput(input.data(), input.size());
+    const Input input = read(file);
+    run(input);
+    for (int i = 0; i < changed_copies && !input.empty(); ++i) {
+      Input changed = input;
+      for (std::uint64_t changes = 1 + random() % 4; changes-- > 0;) change(changed, random);
+      run(changed);
+    }
     std::printf("ok %d - %s\n", ++count, file.filename().c_str());
   }
   if (count == 0) std::printf("not ok 1 - the corpus %s is empty\n", argv[1]);

@@ -8,6 +8,7 @@
 #include "fuzz.hpp"
 #include "gradtail/append.hpp"
 #include "gradtail/trailer.hpp"
+#include "reference.hpp"
 
 using gradtail::AutogradMetadata;
 using gradtail::DevicePair;
@@ -73,6 +74,10 @@ void check_reads(const fuzz::Bytes& message, const AutogradMetadata& m,
   });
   AutogradMetadata sorted = m;
   sorted.device_map = map;
+  const std::size_t payload_size = message.size() - gradtail::trailer_size(m);
+  fuzz::require(std::ranges::equal(std::span(message).subspan(payload_size),
+                                   reference::trailer_of(sorted, payload_size)),
+                "the writer and FlatBufferBuilder write the same");
   const auto opened = gradtail::open(message);
   fuzz::require(opened.has_value(), "what was written is accepted");
   fuzz::require(opened->metadata() == sorted, "and reads as it was given");

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// The footer by hand, the table by FlatBuffers.
+#include "oracle.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "autograd_metadata_generated.h"
+#include "reference.hpp"
+
+namespace oracle {
+namespace {
+
+namespace fbs = gradtail::fbs;
+using gradtail::AutogradMetadata;
+using gradtail::Check;
+using gradtail::Code;
+using gradtail::Error;
+using gradtail::Field;
+using Bytes = std::span<const std::byte>;
+
+std::uint64_t number(Bytes bytes, std::size_t at, std::size_t size) {
+  std::uint64_t value = 0;
+  for (std::size_t i = size; i-- > 0;)
+    value = value << 8 | std::to_integer<unsigned>(bytes[at + i]);
+  return value;
+}
+
+/// A field that section 3 doesn't allow, and its position in the table.
+struct BadField {
+  Field field = Field::none;
+  std::size_t at = 0;
+};
+
+using Device = std::pair<int, int>;
+
+Device source(const fbs::DevicePair& pair) { return {pair.source().type(), pair.source().index()}; }
+
+Device target(const fbs::DevicePair& pair) { return {pair.target().type(), pair.target().index()}; }
+
+/// What is wrong with a pair by itself, if anything is.
+Field bad_device(const fbs::DevicePair& pair) {
+  const Device devices[] = {source(pair), target(pair)};
+  for (const auto& [type, index] : devices) {
+    if (type < 0 || type > 63) return Field::device_map_type;
+  }
+  for (const auto& [type, index] : devices) {
+    if (index < -1) return Field::device_map_index;
+  }
+  return Field::none;
+}
+
+/// A table in memory that is aligned as the generated accessors need it.
+class Table {
+ public:
+  explicit Table(Bytes table) : original_(table), copy_(table.size() / 8) {
+    std::memcpy(copy_.data(), table.data(), table.size());
+  }
+
+  [[nodiscard]] bool verifies() const {
+    flatbuffers::Verifier verifier(reinterpret_cast<const std::uint8_t*>(copy_.data()),
+                                   original_.size());
+    return fbs::VerifyAutogradMetadataBuffer(verifier);
+  }
+
+  /// The first field in the order of section 6 whose value isn't allowed.
+  [[nodiscard]] BadField first_bad_field() const {
+    using Fields = fbs::AutogradMetadata;
+    const auto negative = [this](auto value, flatbuffers::voffset_t slot, Field field) {
+      return value < -1 ? BadField{field, position(untyped().GetAddressOf(slot))} : BadField{};
+    };
+    const BadField all[] = {
+        negative(typed().context_id(), Fields::VT_CONTEXT_ID, Field::context_id),
+        negative(typed().message_id(), Fields::VT_MESSAGE_ID, Field::message_id),
+        negative(typed().from_worker_id(), Fields::VT_FROM_WORKER_ID, Field::from_worker_id),
+        bad_pair(),
+        bad_bool(Fields::VT_RETAIN_GRAPH, Field::retain_graph),
+        negative(typed().rref_created_on(), Fields::VT_RREF_CREATED_ON, Field::rref_created_on),
+        negative(typed().rref_local_id(), Fields::VT_RREF_LOCAL_ID, Field::rref_local_id),
+    };
+    const auto* bad = std::ranges::find_if(all, [](BadField b) { return b.field != Field::none; });
+    return bad == std::end(all) ? BadField{} : *bad;
+  }
+
+  [[nodiscard]] AutogradMetadata metadata() const {
+    AutogradMetadata m{.context_id = typed().context_id(),
+                       .message_id = typed().message_id(),
+                       .from_worker_id = typed().from_worker_id(),
+                       .wrapped_message_type = typed().wrapped_message_type(),
+                       .retain_graph = typed().retain_graph(),
+                       .rref_created_on = typed().rref_created_on(),
+                       .rref_local_id = typed().rref_local_id()};
+    if (const auto* map = typed().device_map(); map != nullptr && map->size() != 0) {
+      const std::byte* first = original_.data() + position(map->Data());
+      m.device_map = {reinterpret_cast<const gradtail::DevicePair*>(first), map->size()};
+    }
+    return m;
+  }
+
+ private:
+  [[nodiscard]] const fbs::AutogradMetadata& typed() const {
+    return *fbs::GetAutogradMetadata(copy_.data());
+  }
+  [[nodiscard]] const flatbuffers::Table& untyped() const {
+    return *flatbuffers::GetRoot<flatbuffers::Table>(copy_.data());
+  }
+  [[nodiscard]] std::size_t position(const void* of) const {
+    return static_cast<std::size_t>(static_cast<const std::byte*>(of) -
+                                    reinterpret_cast<const std::byte*>(copy_.data()));
+  }
+
+  [[nodiscard]] BadField bad_bool(flatbuffers::voffset_t slot, Field field) const {
+    if (untyped().GetField<std::uint8_t>(slot, 0) <= 1) return {};
+    return {field, position(untyped().GetAddressOf(slot))};
+  }
+
+  [[nodiscard]] BadField bad_pair() const {
+    const auto* map = typed().device_map();
+    if (map == nullptr) return {};
+    if (map->size() > 128) return {Field::device_map_size, position(map)};
+    for (const fbs::DevicePair* pair : *map) {
+      if (const Field bad = bad_device(*pair); bad != Field::none) return {bad, position(pair)};
+      if (pair != map->Get(0) && source(*pair) <= source(*(pair - 1))) {
+        return {Field::device_map_source, position(pair)};
+      }
+    }
+    std::set<Device> targets;
+    for (const fbs::DevicePair* pair : *map) {
+      if (!targets.insert(target(*pair)).second) {
+        return {Field::device_map_target, position(pair)};
+      }
+    }
+    return {};
+  }
+
+  Bytes original_;
+  std::vector<std::uint64_t> copy_;
+};
+
+Answer refuse(Code code, Check check, std::size_t offset, Field field = Field::none) {
+  Answer answer;
+  answer.error = Error{code, check, field, offset};
+  return answer;
+}
+
+bool checksum_holds(Bytes trailer, std::size_t payload_size) {
+  reference::Bytes summed(trailer.begin(), trailer.end() - 8);
+  for (std::size_t i = 0; i < 8; ++i) {
+    summed.push_back(static_cast<std::byte>(std::uint64_t{payload_size} >> 8 * i));
+  }
+  return number(trailer, trailer.size() - 8, 4) == reference::crc32c(summed);
+}
+
+/// Checks 7 to 9.
+Answer read_table(Bytes bytes, std::size_t payload_size) {
+  if (number(bytes, 4, 4) != 0x444D4741) {
+    return refuse(Code::unsupported, Check::identifier, payload_size + 4);
+  }
+  const Table table(bytes);
+  if (!table.verifies()) return refuse(Code::invalid, Check::layout, payload_size);
+  if (const BadField bad = table.first_bad_field(); bad.field != Field::none) {
+    return refuse(Code::invalid, Check::values, payload_size + bad.at, bad.field);
+  }
+  return {.error = {}, .payload_size = payload_size, .metadata = table.metadata()};
+}
+
+}  // namespace
+
+Answer open(Bytes message, std::size_t limit) {
+  const std::size_t n = message.size();
+  if (n < 16) return refuse(Code::absent, Check::magic, 0);
+  const Bytes footer = message.last(16);
+  if (number(footer, 12, 4) != 0xA74C5447) return refuse(Code::absent, Check::magic, n - 4);
+  if (number(footer, 4, 2) != 1) return refuse(Code::unsupported, Check::version, n - 12);
+  if (number(footer, 6, 2) != 0) return refuse(Code::unsupported, Check::required_flags, n - 10);
+  const auto size = static_cast<std::size_t>(number(footer, 0, 4));
+  if (size > n || size < 32 || size % 8 != 0) {
+    return refuse(Code::corrupt, Check::trailer_size, n - 16);
+  }
+  if (size > std::min(limit, gradtail::Limits::most)) {
+    return refuse(Code::too_large, Check::limit, n - 16);
+  }
+  if (!checksum_holds(message.last(size), n - size)) {
+    return refuse(Code::corrupt, Check::checksum, n - 8);
+  }
+  return read_table(message.last(size).first(size - 16), n - size);
+}
+
+bool agrees(const gradtail::Result<gradtail::MessageView>& opened, const Answer& answer,
+            Bytes message) {
+  if (!opened) return answer.error == opened.error();
+  if (answer.error) return false;
+  const Bytes payload = message.first(answer.payload_size);
+  const Bytes trailer = message.subspan(answer.payload_size);
+  const auto same = [](Bytes a, Bytes b) { return a.data() == b.data() && a.size() == b.size(); };
+  const auto& map = opened->metadata().device_map;
+  return same(opened->payload(), payload) && same(opened->trailer(), trailer) &&
+         opened->metadata() == answer.metadata &&
+         (map.empty() || map.data() == answer.metadata.device_map.data());
+}
+
+}  // namespace oracle

@@ -1,11 +1,9 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Builds and runs users of the library as a Makefile, CMake and Meson make them.
 
 They use it installed, moved after installation, static, shared and as a Meson subproject.
 """
 
-import argparse
 import dataclasses
 import json
 import os
@@ -15,10 +13,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import unittest
 
 SKIPPED = 77
 TOOLS = ("cmake", "make", "meson", "ninja", "pkg-config")
 CONSUMERS = pathlib.Path(__file__).resolve().parent
+SOURCE = CONSUMERS.parents[2]
+BUILD = None
 
 
 @dataclasses.dataclass
@@ -100,10 +101,10 @@ def move(package, root):
     return Package(package.build, root)
 
 
-def build_other_kind(build, source, folder):
+def build_other_kind(build, folder):
     """A static library where the build made a shared one, and the other way round."""
     kind = "shared" if build.is_static else "static"
-    run(["meson", "setup", folder, source, f"-Ddefault_library={kind}", "--prefix=/opt/gradtail",
+    run(["meson", "setup", folder, SOURCE, f"-Ddefault_library={kind}", "--prefix=/opt/gradtail",
          "--libdir=lib", "-Dtests=disabled", "-Dexamples=disabled", build.same_flatbuffers],
         env=clean_environment() | {"CXX": build.compiler})
     run(["ninja", "-C", folder])
@@ -188,9 +189,9 @@ def meson_finds_it_installed(package):
     run_consumer(package, folder / "build/consumer", LD_LIBRARY_PATH=str(package.libdir))
 
 
-def meson_builds_it_as_a_subproject(package, source):
+def meson_builds_it_as_a_subproject(package):
     folder = work_folder(package, "meson")
-    copy_source(source, folder / "subprojects/gradtail", package.build.folder)
+    copy_source(folder / "subprojects/gradtail", package.build.folder)
     run(["meson", "setup", folder / "build", folder, "--wrap-mode=forcefallback",
          f"-Dwerror={str(package.build.options['werror']).lower()}",
          package.build.same_flatbuffers],
@@ -203,31 +204,12 @@ def meson_builds_it_as_a_subproject(package, source):
     run([folder / "build/consumer"])
 
 
-def copy_source(source, to, build_folder):
+def copy_source(to, build_folder):
     def left_out(folder, names):
-        top = pathlib.Path(folder) == source
+        top = pathlib.Path(folder) == SOURCE
         return [name for name in names if pathlib.Path(folder, name) == build_folder or
                 top and (name == ".git" or name.startswith("build"))]
-    shutil.copytree(source, to, ignore=left_out)
-
-
-class Report:
-    """Runs tests, says which passed and counts them."""
-
-    def __init__(self):
-        self.passed = 0
-        self.failed = 0
-
-    def check(self, where, test, *arguments):
-        name = f"{where}: {test.__name__.replace('_', ' ')}"
-        try:
-            test(*arguments)
-        except (AssertionError, OSError, ValueError) as error:
-            self.failed += 1
-            print(f"FAILED {name}\n{error}", flush=True)
-        else:
-            self.passed += 1
-            print(f"passed {name}", flush=True)
+    shutil.copytree(SOURCE, to, ignore=left_out)
 
 
 WAYS = (a_makefile_finds_it_through_pkg_config, cmake_finds_it, meson_finds_it_installed)
@@ -236,20 +218,25 @@ ONCE = (exceptions_and_rtti_are_not_needed, nothing_of_flatbuffers_is_needed,
         cmake_refuses_versions_that_may_differ)
 
 
-def test_all(source, build, scratch):
-    report = Report()
-    package = install(build, scratch / "installed")
-    for test in WAYS + ONCE:
-        report.check("installed", test, package)
-    package = move(package, scratch / "moved")
-    for test in WAYS:
-        report.check("moved", test, package)
-    report.check("subproject", meson_builds_it_as_a_subproject, package, source)
-    other = build_other_kind(build, source, scratch / "other")
-    package = move(install(other, scratch / "other-installed"), scratch / "other-moved")
-    for test in WAYS + (an_archive_shares_nothing_with_the_users_flatbuffers,):
-        report.check(f"{other.options['default_library']}, moved", test, package)
-    return report
+class Consumers(unittest.TestCase):
+    def check(self, where, tests, *arguments):
+        for test in tests:
+            with self.subTest(f"{where}: {test.__name__.replace('_', ' ')}"):
+                test(*arguments)
+
+    def test_installed_moved_and_as_a_subproject(self):
+        build = Build.of(BUILD)
+        with tempfile.TemporaryDirectory(prefix="gradtail-consumers-") as folder:
+            scratch = pathlib.Path(folder)
+            package = install(build, scratch / "installed")
+            self.check("installed", WAYS + ONCE, package)
+            package = move(package, scratch / "moved")
+            self.check("moved", WAYS, package)
+            self.check("subproject", [meson_builds_it_as_a_subproject], package)
+            other = build_other_kind(build, scratch / "other")
+            package = move(install(other, scratch / "other-installed"), scratch / "other-moved")
+            self.check(f"{other.options['default_library']}, moved",
+                       WAYS + (an_archive_shares_nothing_with_the_users_flatbuffers,), package)
 
 
 def skip(reason):
@@ -258,22 +245,18 @@ def skip(reason):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--source", type=pathlib.Path, required=True, help="the source tree")
-    parser.add_argument("--build", type=pathlib.Path, required=True, help="a finished build of it")
-    arguments = parser.parse_args()
+    global BUILD
+    if len(sys.argv) < 2:
+        sys.exit("usage: test.py BUILD_FOLDER, which must be complete")
+    BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         skip(f"not installed: {', '.join(missing)}")
-    build = Build.of(arguments.build.resolve())
     # Meson 1.8 and later have a list.
-    if build.options["b_sanitize"] not in ("none", []):
+    if Build.of(BUILD).options["b_sanitize"] not in ("none", []):
         skip("users of a build with sanitizers would need the sanitizers' flags too")
-    with tempfile.TemporaryDirectory(prefix="gradtail-consumers-") as scratch:
-        report = test_all(arguments.source.resolve(), build, pathlib.Path(scratch))
-    print(f"{report.passed} passed, {report.failed} failed")
-    return 1 if report.failed else 0
+    unittest.main()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

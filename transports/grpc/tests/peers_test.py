@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The gRPC example against peers of another make: peers_test.py PATH_TO_grpc_stream.
 
@@ -11,6 +10,7 @@ import queue
 import struct
 import subprocess
 import sys
+import unittest
 
 try:
     import grpc
@@ -18,10 +18,8 @@ except ImportError:
     print("skipped: this Python has no grpcio (Debian: python3-grpcio)")
     sys.exit(77)
 
-tests = pathlib.Path(__file__).resolve().parents[3] / "tests"
-sys.path[:0] = [str(tests / "support"), str(tests / "golden")]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tests/golden"))
 import wire  # noqa: E402
-from run_tests import run_tests  # noqa: E402
 
 METHOD = "/gradtail.example.GradientStream/Run"
 ACTIVATIONS, GRADIENTS, END, WEIGHT_GRADIENTS, REFUSED = 1, 2, 3, 4, 5
@@ -94,78 +92,6 @@ def client():
         server.communicate()
 
 
-def passes_may_be_interleaved():
-    a, b = [2.0, 1.5, -3.0, 4.0], [0.5, 8.0, 0.25, -1.0]
-    with client() as one:
-        first, second = 1 << 48 | 5, 1 << 48 | 6
-        for context, message, values in ((first, 10, a), (second, 11, b), (first, 12, b)):
-            payload, answer = one.activations(context, message, values)
-            assert payload == gradients_of(values)
-            assert answer == fields(GRADIENTS, context, message, 0), answer
-        assert one.end(second) == (weight_gradients_of([b]), {
-            "context_id": second, "from_worker_id": 0, "wrapped_message_type": WEIGHT_GRADIENTS})
-        assert one.end(first)[0] == weight_gradients_of([a, b])
-        assert one.activations(first, 13, a)[0] == gradients_of(a)
-        assert one.end(first)[0] == weight_gradients_of([a])
-
-
-def what_is_wrong_is_refused_and_the_stream_goes_on():
-    good = wire.write(floats([1, 2, 3]), fields(ACTIVATIONS, 7, 8))
-    damaged = bytearray(good)
-    damaged[20] ^= 1
-    rows = (
-        (good[:-1], "absent"),
-        (b"", "absent"),
-        (good[1:], "corrupt"),
-        (bytes(damaged), "corrupt"),
-        (wire.write(floats([1, 2]), fields(ACTIVATIONS, -1, 8)), "without context_id"),
-        (wire.write(floats([1, 2]), fields(ACTIVATIONS, 7)), "without message_id"),
-        (wire.write(floats([1, 2]), fields(ACTIVATIONS, 7, 8, 0)), "must be 1 or more"),
-        (wire.write(floats([1, 2]), fields(ACTIVATIONS, 7, 8, 2)), "worker 1's"),
-        (wire.write(floats([1]), fields(ACTIVATIONS, 7, 8)), "2 or more floats"),
-        (wire.write(b"12345678910", fields(ACTIVATIONS, 7, 8)), "2 or more floats"),
-        (wire.write(bytes(2**24 + 4), fields(ACTIVATIONS, 7, 8)), "above 16 MiB"),
-        (wire.write(floats([1, 2]), fields(ACTIVATIONS, 6, 8)), "not as many activations"),
-        (wire.write(b"", fields(9, 7)), "a type that no client sends"),
-        (wire.write(b"x", fields(END, 6)), "end_of_pass has no payload"),
-        (wire.write(b"", fields(END, 7)), "no such pass"),
-    )
-    with client() as one:
-        one.activations(6, 1, [1.0, 2.0, 3.0])
-        for message, named in rows:
-            text, answer = one.ask(message)
-            assert answer["wrapped_message_type"] == REFUSED, answer
-            assert named in text.decode(), (text, named)
-        assert one.end(6)[0] == weight_gradients_of([[1.0, 2.0, 3.0]])
-
-
-def what_a_peer_can_make_the_server_keep_is_bounded():
-    with client() as one:
-        for context in range(4):
-            one.ask(wire.write(bytes(2**24), fields(ACTIVATIONS, context, 0)))
-        text, _ = one.activations(4, 0, [1.0] * 6)
-        assert b"too many activations" in text
-        assert one.activations(4, 0, [1.0] * 5)[1]["wrapped_message_type"] == GRADIENTS
-    with client() as one:
-        for context in range(1024):
-            one.activations(context, 0, [1.0, 1.0])
-        assert b"1024 passes" in one.activations(1024, 0, [1.0, 1.0])[0]
-        one.end(0)
-        assert one.activations(1024, 0, [1.0, 1.0])[1]["wrapped_message_type"] == GRADIENTS
-
-
-def another_method_is_unimplemented():
-    with client() as one:
-        other = one.channel.unary_unary("/other/Method")
-        try:
-            other(b"", timeout=10)
-        except grpc.RpcError as error:
-            assert error.code() == grpc.StatusCode.UNIMPLEMENTED
-            assert METHOD in error.details()
-            return
-        raise AssertionError("/other/Method was answered")
-
-
 class Server(grpc.GenericRpcHandler):
     """Our client's peer; `change` may spoil its answers."""
 
@@ -211,58 +137,108 @@ def expect(result, status, text):
     assert result[0] == status and text in result[1], result
 
 
-def our_client_takes_right_answers():
-    expect(call(lambda number, message, payload, said: message, "--floats=20"), 0, "PASS")
+class Peers(unittest.TestCase):
+    def test_passes_may_be_interleaved(self):
+        a, b = [2.0, 1.5, -3.0, 4.0], [0.5, 8.0, 0.25, -1.0]
+        with client() as one:
+            first, second = 1 << 48 | 5, 1 << 48 | 6
+            for context, message, values in ((first, 10, a), (second, 11, b), (first, 12, b)):
+                payload, answer = one.activations(context, message, values)
+                assert payload == gradients_of(values)
+                assert answer == fields(GRADIENTS, context, message, 0), answer
+            assert one.end(second) == (weight_gradients_of([b]), {
+                "context_id": second, "from_worker_id": 0, "wrapped_message_type": WEIGHT_GRADIENTS})
+            assert one.end(first)[0] == weight_gradients_of([a, b])
+            assert one.activations(first, 13, a)[0] == gradients_of(a)
+            assert one.end(first)[0] == weight_gradients_of([a])
 
+    def test_what_is_wrong_is_refused_and_the_stream_goes_on(self):
+        good = wire.write(floats([1, 2, 3]), fields(ACTIVATIONS, 7, 8))
+        damaged = bytearray(good)
+        damaged[20] ^= 1
+        rows = (
+            (good[:-1], "absent"),
+            (b"", "absent"),
+            (good[1:], "corrupt"),
+            (bytes(damaged), "corrupt"),
+            (wire.write(floats([1, 2]), fields(ACTIVATIONS, -1, 8)), "without context_id"),
+            (wire.write(floats([1, 2]), fields(ACTIVATIONS, 7)), "without message_id"),
+            (wire.write(floats([1, 2]), fields(ACTIVATIONS, 7, 8, 0)), "must be 1 or more"),
+            (wire.write(floats([1, 2]), fields(ACTIVATIONS, 7, 8, 2)), "worker 1's"),
+            (wire.write(floats([1]), fields(ACTIVATIONS, 7, 8)), "2 or more floats"),
+            (wire.write(b"12345678910", fields(ACTIVATIONS, 7, 8)), "2 or more floats"),
+            (wire.write(bytes(2**24 + 4), fields(ACTIVATIONS, 7, 8)), "above 16 MiB"),
+            (wire.write(floats([1, 2]), fields(ACTIVATIONS, 6, 8)), "not as many activations"),
+            (wire.write(b"", fields(9, 7)), "a type that no client sends"),
+            (wire.write(b"x", fields(END, 6)), "end_of_pass has no payload"),
+            (wire.write(b"", fields(END, 7)), "no such pass"),
+        )
+        with client() as one:
+            one.activations(6, 1, [1.0, 2.0, 3.0])
+            for message, named in rows:
+                text, answer = one.ask(message)
+                assert answer["wrapped_message_type"] == REFUSED, answer
+                assert named in text.decode(), (text, named)
+            assert one.end(6)[0] == weight_gradients_of([[1.0, 2.0, 3.0]])
 
-def our_client_finds_wrong_answers():
-    def changed(**values):
-        return lambda number, message, payload, said: wire.write(payload, {**said, **values})
+    def test_what_a_peer_can_make_the_server_keep_is_bounded(self):
+        with client() as one:
+            for context in range(4):
+                one.ask(wire.write(bytes(2**24), fields(ACTIVATIONS, context, 0)))
+            text, _ = one.activations(4, 0, [1.0] * 6)
+            assert b"too many activations" in text
+            assert one.activations(4, 0, [1.0] * 5)[1]["wrapped_message_type"] == GRADIENTS
+        with client() as one:
+            for context in range(1024):
+                one.activations(context, 0, [1.0, 1.0])
+            assert b"1024 passes" in one.activations(1024, 0, [1.0, 1.0])[0]
+            one.end(0)
+            assert one.activations(1024, 0, [1.0, 1.0])[1]["wrapped_message_type"] == GRADIENTS
 
-    def spoiled(at, spoil):
-        return lambda number, message, payload, said: (
-            spoil(message, payload, said) if number == at else message)
+    def test_another_method_is_unimplemented(self):
+        with client() as one:
+            other = one.channel.unary_unary("/other/Method")
+            with self.assertRaises(grpc.RpcError) as raised:
+                other(b"", timeout=10)
+            self.assertEqual(raised.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
+            self.assertIn(METHOD, raised.exception.details())
 
-    rows = (
-        (spoiled(20, lambda message, payload, said: message[:-1]), "absent"),
-        (spoiled(20, lambda message, payload, said: message[1:]), "corrupt"),
-        (spoiled(20, lambda message, payload, said: wire.write(payload[::-1], said)),
-         "wrong gradients"),
-        (spoiled(135, lambda message, payload, said: wire.write(payload[::-1], said)),
-         "wrong weight gradients"),
-        (spoiled(20, lambda message, payload, said: wire.write(payload[:-4], said)),
-         "wrong gradients"),
-        (spoiled(20, lambda message, payload, said: wire.write(
-            b"no", {**said, "wrapped_message_type": REFUSED})), "it refused a message: no"),
-        (changed(from_worker_id=2), "its from_worker_id isn't 0"),
-        (changed(context_id=1), "no such pass"),
-        (changed(context_id=1 << 48 | 8), "no such pass"),
-        (changed(message_id=1 << 48), "not due"),
-        (changed(wrapped_message_type=9), "no such answer"),
-    )
-    for change, named in rows:
-        result = call(change, "--floats=20")
-        expect(result, 1, named)
-        expect(result, 1, "of 136 answers")
+    def test_our_client_takes_right_answers(self):
+        expect(call(lambda number, message, payload, said: message, "--floats=20"), 0, "PASS")
 
+    def test_our_client_finds_wrong_answers(self):
+        def changed(**values):
+            return lambda number, message, payload, said: wire.write(payload, {**said, **values})
 
-TESTS = (
-    passes_may_be_interleaved,
-    what_is_wrong_is_refused_and_the_stream_goes_on,
-    what_a_peer_can_make_the_server_keep_is_bounded,
-    another_method_is_unimplemented,
-    our_client_takes_right_answers,
-    our_client_finds_wrong_answers,
-)
+        def spoiled(at, spoil):
+            return lambda number, message, payload, said: (
+                spoil(message, payload, said) if number == at else message)
 
-
-def main():
-    global PROGRAM
-    if len(sys.argv) != 2:
-        sys.exit("usage: peers_test.py PATH_TO_grpc_stream")
-    PROGRAM = sys.argv[1]
-    return run_tests(TESTS)
+        rows = (
+            (spoiled(20, lambda message, payload, said: message[:-1]), "absent"),
+            (spoiled(20, lambda message, payload, said: message[1:]), "corrupt"),
+            (spoiled(20, lambda message, payload, said: wire.write(payload[::-1], said)),
+             "wrong gradients"),
+            (spoiled(135, lambda message, payload, said: wire.write(payload[::-1], said)),
+             "wrong weight gradients"),
+            (spoiled(20, lambda message, payload, said: wire.write(payload[:-4], said)),
+             "wrong gradients"),
+            (spoiled(20, lambda message, payload, said: wire.write(
+                b"no", {**said, "wrapped_message_type": REFUSED})), "it refused a message: no"),
+            (changed(from_worker_id=2), "its from_worker_id isn't 0"),
+            (changed(context_id=1), "no such pass"),
+            (changed(context_id=1 << 48 | 8), "no such pass"),
+            (changed(message_id=1 << 48), "not due"),
+            (changed(wrapped_message_type=9), "no such answer"),
+        )
+        for change, named in rows:
+            result = call(change, "--floats=20")
+            expect(result, 1, named)
+            expect(result, 1, "of 136 answers")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if len(sys.argv) < 2:
+        sys.exit("usage: peers_test.py PATH_TO_grpc_stream")
+    PROGRAM = sys.argv.pop(1)
+    unittest.main()

@@ -1,37 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asks the CPU whether it has an instruction for CRC-32C.
+// Chooses between the CPU's CRC instruction and the portable code.
 #include "crc32c.hpp"
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-#elif defined(__aarch64__) && defined(__linux__)
-#include <sys/auxv.h>
-#endif
+#include "fast/cpu.hpp"
+#include "fast/crc_instruction.hpp"
+#include "little_endian.hpp"
 
-namespace gradtail {
-inline namespace v0 {
-namespace detail {
-namespace {
+namespace gradtail::inline GRADTAIL_ABI::detail {
 
-bool detect() noexcept {
-#if defined(__x86_64__)
-  unsigned a = 0;
-  unsigned b = 0;
-  unsigned c = 0;
-  unsigned d = 0;
-  // One machine has one answer.
-  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_SSE4_2) != 0;  // GCOVR_EXCL_BR_LINE
-#elif defined(__aarch64__) && defined(__linux__)
-  return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
-#else
-  return false;
+std::uint32_t crc32c(const std::byte* bytes, std::size_t size, std::uint64_t last_word) noexcept {
+#if GRADTAIL_FAST_PATH
+  if (fast::has_crc_instruction) return fast::crc32c(bytes, size, last_word);
 #endif
+  std::uint32_t crc = crc32c_start;
+  for (std::size_t i = 0; i < size; i += 8) {
+    crc = crc32c_step(crc, detail::load<std::uint64_t>(bytes + i));
+  }
+  return ~crc32c_step(crc, last_word);
 }
 
-}  // namespace
-
-const bool has_crc_instruction = detect();
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI::detail

@@ -2,105 +2,139 @@
 // Errors as text, for logs.
 #include "gradtail/error.hpp"
 
-#include <array>
-#include <charconv>
+#include <bit>
+#include <span>
+#include <type_traits>
+#include <utility>
 
-namespace gradtail {
-inline namespace v0 {
+#include "fields.hpp"
+#include "text.hpp"
+
+namespace gradtail::inline GRADTAIL_ABI {
+namespace detail {
 namespace {
 
-[[gnu::cold]] std::string_view rule(Field field) noexcept {
-  switch (field) {
-    case Field::none:
-      break;
-    case Field::context_id:
-      return "context_id must be 0..2^63-1, or -1 for absent";
-    case Field::message_id:
-      return "message_id must be 0..2^63-1, or -1 for absent";
-    case Field::from_worker_id:
-      return "from_worker_id must be 0..2^31-1, or -1 for absent";
-    case Field::device_map_size:
-      return "device_map must have at most 128 pairs";
-    case Field::device_map_type:
-      return "device_map: a device type must be 0..63";
-    case Field::device_map_index:
-      return "device_map: a device index must be -1..127";
-    case Field::device_map_source:
-      return "device_map: no source may be there twice, and on the wire they ascend by type and "
-             "index";
-    case Field::device_map_target:
-      return "device_map: no two sources may have the same target";
-    case Field::retain_graph:
-      return "retain_graph must be 0 or 1";
-    case Field::rref_created_on:
-      return "rref_created_on must be 0..2^31-1, or -1 for absent";
-    case Field::rref_local_id:
-      return "rref_local_id must be 0..2^63-1, or -1 for absent";
-    case Field::id_worker:
-      return "the worker of an id must be 0..32767";
-    case Field::id_counter:
-      return "the counter of an id must be 0..281474976710654 (2^48-2), and there are no more";
+template <class Key>
+struct Entry {
+  Key key;
+  std::string_view name;      ///< as an identifier
+  std::string_view sentence;  ///< what is wrong
+};
+
+constexpr Entry<Code> codes[] = {
+    {Code::absent, "absent", ""},   {Code::unsupported, "unsupported", ""},
+    {Code::corrupt, "corrupt", ""}, {Code::too_large, "too_large", ""},
+    {Code::invalid, "invalid", ""}, {Code::no_space, "no_space", ""},
+};
+
+constexpr Entry<Check> checks[] = {
+    {Check::magic, "magic",
+     "no trailer: the message is shorter than 16 bytes or doesn't end with the magic 47 54 4C A7"},
+    {Check::version, "version", "the trailer's version isn't 1: the peer is newer"},
+    {Check::required_flags, "required_flags", "a required flag is unknown: the peer is newer"},
+    {Check::trailer_size, "trailer_size",
+     "trailer_size must be a multiple of 8 from 32 to the message's size, and exactly the size of "
+     "a "
+     "detached trailer"},
+    {Check::limit, "limit",
+     "trailer_size is over the limit, which is the caller's or the scratch's size"},
+    {Check::checksum, "checksum",
+     "the checksum is wrong: a damaged trailer, or one behind a payload of another length"},
+    {Check::identifier, "identifier", "the table's identifier isn't AGMD: another kind of trailer"},
+    {Check::layout, "layout", "the table isn't a valid FlatBuffers table"},
+    {Check::values, "values", "a value is out of range"},
+    {Check::room, "room", "the room is smaller than the trailer: see trailer_size()"},
+};
+
+/// Those that aren't the range of one scalar.
+constexpr Entry<Field> other_fields[] = {
+    {Field::none, "none", "a value is out of range"},
+    {Field::device_map_size, "device_map_size", "device_map must have at most 128 pairs"},
+    {Field::device_map_type, "device_map_type", "device_map: a device type must be 0..63"},
+    {Field::device_map_index, "device_map_index", "device_map: a device index must be -1..127"},
+    {Field::device_map_source, "device_map_source",
+     "device_map: no two pairs may have the same source, and on the wire sources ascend by type "
+     "and "
+     "index"},
+    {Field::device_map_target, "device_map_target",
+     "device_map: no two pairs may have the same target"},
+    {Field::id_worker, "id_worker", "the worker of an id must be 0..32767"},
+    {Field::id_counter, "id_counter",
+     "the counter of an id must be 0..281474976710654 (2^48-2): no ids are left"},
+};
+
+constexpr Entry<std::uint8_t> unknown{0, "unknown", "unknown"};
+
+template <class Key, std::size_t n>
+std::string_view find(const Entry<Key> (&entries)[n], Key key,
+                      std::string_view Entry<Key>::*text) noexcept {
+  for (const Entry<Key>& entry : entries) {
+    if (entry.key == key) return entry.*text;
   }
-  return "a value is out of range";
+  return unknown.name;
 }
 
-[[gnu::cold]] std::string_view reason(const Error& error) noexcept {
-  switch (error.check) {
-    case Check::magic:
-      return "no trailer: the message is shorter than 16 bytes or doesn't end with the magic 47 54 "
-             "4C A7";
-    case Check::version:
-      return "the trailer's version isn't 1: the peer is newer";
-    case Check::required_flags:
-      return "a required flag is unknown: the peer is newer";
-    case Check::trailer_size:
-      return "trailer_size must be a multiple of 8 from 32 to the message's size";
-    case Check::limit:
-      return "trailer_size is over the limit, the caller's or the scratch's size";
-    case Check::checksum:
-      return "the checksum is wrong: a damaged trailer, or one behind a payload of another length";
-    case Check::identifier:
-      return "the table's identifier isn't AGMD: another kind of trailer";
-    case Check::layout:
-      return "the table isn't a valid FlatBuffers table";
-    case Check::values:
-      return rule(error.field);
-    case Check::room:
-      return "the room is smaller than the trailer: see trailer_size()";
+/// Calls `use` with the scalar whose range this is about. False if there is none.
+bool with_scalar(Field field, auto use) {
+  return detail::any_field([&]<class F>(const F& f) {
+    if constexpr (ScalarField<F>) {
+      if (f.error != field || field == Field::none) return false;
+      use(f);
+      return true;
+    }
+    return false;
+  });
+}
+
+/// "context_id must be 0..2^63-1, or -1 for absent"
+void add_range(Text& text, const ScalarField auto& f) {
+  using T = decltype(f.absent);
+  text << f.name << " must be ";
+  if constexpr (std::is_same_v<std::remove_const_t<T>, bool>) {
+    text << "0 or 1";
+  } else {
+    using Wide = std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>;
+    text << Wide{f.lowest} << "..";
+    const auto highest = static_cast<std::uint64_t>(f.highest);
+    if ((highest & (highest + 1)) == 0) {
+      text << "2^" << static_cast<std::int64_t>(std::bit_width(highest)) << "-1";
+    } else {
+      text << highest;
+    }
+    text << ", or " << Wide{f.absent} << " for absent";
   }
-  return "unknown check";
 }
 
 }  // namespace
+}  // namespace detail
 
 std::string_view to_string(Code code) noexcept {
-  switch (code) {
-    case Code::absent:
-      return "absent";
-    case Code::unsupported:
-      return "unsupported";
-    case Code::corrupt:
-      return "corrupt";
-    case Code::too_large:
-      return "too_large";
-    case Code::invalid:
-      return "invalid";
-    case Code::no_space:
-      return "no_space";
-  }
-  return "unknown";
+  return detail::find(detail::codes, code, &detail::Entry<Code>::name);
 }
 
-[[gnu::cold]] std::string to_string(const Error& error) {
-  std::string text(to_string(error.code));
-  const bool of_id = error.field == Field::id_worker || error.field == Field::id_counter;
-  if (!of_id) {
-    std::array<char, 24> digits;  // NOLINT: to_chars writes what is used
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), error.offset).ptr;
-    text.append(" at byte ").append(digits.data(), end);
-  }
-  return text.append(": ").append(reason(error));
+std::string_view to_string(Check check) noexcept {
+  return detail::find(detail::checks, check, &detail::Entry<Check>::name);
 }
 
-}  // namespace v0
-}  // namespace gradtail
+std::string_view to_string(Field field) noexcept {
+  std::string_view name;
+  if (detail::with_scalar(field, [&](const auto& f) { name = f.name; })) return name;
+  return detail::find(detail::other_fields, field, &detail::Entry<Field>::name);
+}
+
+std::string to_string(const Error& error) {
+  detail::Text text;
+  text << to_string(error.code);
+  const bool is_of_id = error.field == Field::id_worker || error.field == Field::id_counter;
+  if (!is_of_id) text << " at byte " << std::uint64_t{error.offset};
+  text << ": ";
+  if (error.check != Check::values) {
+    text << detail::find(detail::checks, error.check, &detail::Entry<Check>::sentence);
+  } else if (!detail::with_scalar(error.field,
+                                  [&](const auto& f) { detail::add_range(text, f); })) {
+    text << detail::find(detail::other_fields, error.field, &detail::Entry<Field>::sentence);
+  }
+  return std::move(text.text);
+}
+
+}  // namespace gradtail::inline GRADTAIL_ABI

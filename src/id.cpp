@@ -2,8 +2,7 @@
 // Hands out ids without locks and stops at the limit.
 #include "gradtail/id.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
 
 Result<std::int64_t> IdGenerator::next() noexcept {
   std::uint64_t counter = next_.load(std::memory_order_relaxed);
@@ -15,5 +14,4 @@ Result<std::int64_t> IdGenerator::next() noexcept {
   }
 }
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

@@ -1,112 +1,105 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where everything stands in the canonical table, in closed form (FORMAT.md, section 4).
+// The canonical layout (FORMAT.md, section 4): positions in closed form, and the bytes that depend
+// on nothing else.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 
-#include "autograd_metadata_generated.h"
-#include "gradtail/metadata.hpp"
+#include "fields.hpp"
+#include "little_endian.hpp"
 
-namespace gradtail {
-inline namespace v0 {
-namespace detail {
+namespace gradtail::inline GRADTAIL_ABI::detail {
 
-/// Field ids of the schema, which number the slots of the vtable.
-struct Slot {
-  enum Id : unsigned {
-    context_id,
-    message_id,
-    from_worker_id,
-    wrapped_message_type,
-    device_map,
-    retain_graph,
-    rref_created_on,
-    rref_local_id,
-  };
-  static constexpr std::size_t count = 8;
+/// The FlatBuffers file identifier, AGMD, and where it is.
+inline constexpr std::uint32_t identifier = 0x444D4741;
+inline constexpr std::size_t identifier_at = 4;
+
+/// Where the fields of a table are, counted from its first byte. 0 for what isn't there.
+struct Positions {
+  std::array<std::size_t, field_count> at{};
+  std::size_t map = 0;  ///< the device map's length word; the pairs follow it
+  std::size_t pair_count = 0;
 };
 
-static_assert(fbs::AutogradMetadata::VT_CONTEXT_ID == 4 + 2 * Slot::context_id);
-static_assert(fbs::AutogradMetadata::VT_MESSAGE_ID == 4 + 2 * Slot::message_id);
-static_assert(fbs::AutogradMetadata::VT_FROM_WORKER_ID == 4 + 2 * Slot::from_worker_id);
-static_assert(fbs::AutogradMetadata::VT_WRAPPED_MESSAGE_TYPE == 4 + 2 * Slot::wrapped_message_type);
-static_assert(fbs::AutogradMetadata::VT_DEVICE_MAP == 4 + 2 * Slot::device_map);
-static_assert(fbs::AutogradMetadata::VT_RETAIN_GRAPH == 4 + 2 * Slot::retain_graph);
-static_assert(fbs::AutogradMetadata::VT_RREF_CREATED_ON == 4 + 2 * Slot::rref_created_on);
-static_assert(fbs::AutogradMetadata::VT_RREF_LOCAL_ID == 4 + 2 * Slot::rref_local_id);
-static_assert(sizeof(fbs::DevicePair) == sizeof(DevicePair));
-
-/// A set of fields, a bit for each Slot::Id.
-using FieldSet = unsigned;
-
-template <class... Ids>
-[[nodiscard]] constexpr FieldSet fields(Ids... ids) noexcept {
-  return (0U | ... | (1U << ids));
-}
-
-/// The fields that are stored: those that are not at their default.
-[[nodiscard]] inline FieldSet present_fields(const AutogradMetadata& m) noexcept {
-  const auto bit = [](Slot::Id id, bool present) { return FieldSet{present} << id; };
-  return bit(Slot::context_id, m.context_id != -1) | bit(Slot::message_id, m.message_id != -1) |
-         bit(Slot::from_worker_id, m.from_worker_id != -1) |
-         bit(Slot::wrapped_message_type, m.wrapped_message_type != 0) |
-         bit(Slot::device_map, !m.device_map.empty()) | bit(Slot::retain_graph, m.retain_graph) |
-         bit(Slot::rref_created_on, m.rref_created_on != -1) |
-         bit(Slot::rref_local_id, m.rref_local_id != -1);
-}
-
-/// Byte positions from the start of the table's buffer.
-struct Layout {
-  std::size_t size = 0;         ///< of the whole buffer, padded to a multiple of 8
-  std::size_t table = 0;        ///< where the table begins, with its vtable's distance
-  std::size_t vtable = 0;       ///< where the vtable begins
+/// The canonical layout of one set of fields.
+struct Layout : Positions {
+  std::size_t size = 0;         ///< the whole table, padded to a multiple of 8
+  std::size_t table = 0;        ///< the FlatBuffers table, which begins with its vtable's distance
+  std::size_t vtable = 0;       ///< its vtable
   std::size_t vtable_size = 0;  ///< bytes of the vtable
-  std::size_t object_size = 0;  ///< bytes of the table's inline part
-  std::size_t map = 0;          ///< the map's length word; 0 where there is no map
-  std::array<std::size_t, Slot::count> at{};  ///< each field; 0 for one that is not stored
+  std::size_t object_size = 0;  ///< bytes of the FlatBuffers table's inline part
 };
 
-/// The layout of these fields, with a map of `pair_count` pairs where device_map is among them.
+struct SizedSlot {
+  std::size_t size;
+  unsigned slot;
+};
+
+/// Step 2's order: largest size first, then highest slot first.
+inline constexpr auto canonical_order = [] {
+  std::array<SizedSlot, field_count> order{};
+  detail::for_each_field([&](const auto& f) { order[f.slot] = {f.size, f.slot}; });
+  std::ranges::sort(order, [](SizedSlot a, SizedSlot b) {
+    return a.size != b.size ? a.size > b.size : a.slot > b.slot;
+  });
+  return order;
+}();
+
+/// The layout of these fields, with `pair_count` pairs if the device map is among them. Steps are
+/// numbered as in FORMAT.md; positions are distances from the end until the size is known.
 [[nodiscard]] constexpr Layout layout_of(FieldSet set, std::size_t pair_count) noexcept {
-  struct Item {
-    Slot::Id id;
-    std::size_t size;
-  };
-  constexpr Item order[] = {{Slot::rref_local_id, 8},  {Slot::message_id, 8},
-                            {Slot::context_id, 8},     {Slot::rref_created_on, 4},
-                            {Slot::device_map, 4},     {Slot::wrapped_message_type, 4},
-                            {Slot::from_worker_id, 4}, {Slot::retain_graph, 1}};
   const auto align = [](std::size_t n, std::size_t to) { return (n + to - 1) / to * to; };
-  // Built from the end: until the buffer's size is known, positions are distances from its end.
-  const std::size_t map_end = (set & fields(Slot::device_map)) != 0 ? 4 * pair_count + 4 : 0;
-  std::size_t distance = map_end;
+  const bool has_map = (set >> DeviceMap::slot & 1) != 0;
+  const std::size_t base = has_map ? 4 * pair_count + 4 : 0;  // 1
+  std::size_t d = base;                                       // 2
   std::size_t slots = 0;
-  std::array<std::size_t, Slot::count> from_end{};
-  for (const auto [id, size] : order) {
-    if ((set >> id & 1) == 0) continue;
-    distance = align(distance + size, size);
-    from_end[id] = distance;
-    slots = id + 1 > slots ? id + 1 : slots;
-  }
-  const std::size_t table_end = align(distance + 4, 4);
+  std::size_t alignment = 4;
   Layout layout;
-  layout.vtable_size = 4 + 2 * slots;
-  layout.object_size = table_end - map_end;
-  const bool has_long =
-      (set & fields(Slot::context_id, Slot::message_id, Slot::rref_local_id)) != 0;
-  const std::size_t size = align(table_end + layout.vtable_size + 8, has_long ? 8 : 4);
-  layout.size = align(size, 8);
-  layout.table = size - table_end;
-  layout.vtable = layout.table - layout.vtable_size;
-  layout.map = map_end != 0 ? size - map_end : 0;
-  for (std::size_t id = 0; id < Slot::count; ++id) {
-    layout.at[id] = from_end[id] != 0 ? size - from_end[id] : 0;
+  for (const auto [size, slot] : canonical_order) {
+    if ((set >> slot & 1) == 0) continue;
+    d = layout.at[slot] = align(d + size, size);
+    slots = std::max(slots, std::size_t{slot} + 1);
+    alignment = std::max(alignment, size);
   }
+  const std::size_t table = align(d + 4, 4);               // 3
+  const std::size_t vtable = table + 4 + 2 * slots;        // 4
+  const std::size_t start = align(vtable + 8, alignment);  // 5
+  for (std::size_t& at : layout.at) at = at != 0 ? start - at : 0;
+  layout.map = has_map ? start - base : 0;
+  layout.pair_count = has_map ? pair_count : 0;
+  layout.size = align(start, 8);  // 6, without the footer
+  layout.table = start - table;
+  layout.vtable = start - vtable;
+  layout.vtable_size = vtable - table;
+  layout.object_size = table - base;
   return layout;
 }
 
-}  // namespace detail
-}  // namespace v0
-}  // namespace gradtail
+/// Stores everything but the values: root offset, identifier, vtable, and the offsets to the vtable
+/// and the map. What is between them must be zero already.
+constexpr void store_structure(std::byte* to, const Layout& layout) noexcept {
+  const auto store16 = [to](std::size_t at, std::size_t n) {
+    detail::store(to + at, static_cast<std::uint16_t>(n));
+  };
+  const auto store32 = [to](std::size_t at, std::size_t n) {
+    detail::store(to + at, static_cast<std::uint32_t>(n));
+  };
+  store32(0, layout.table);
+  store32(identifier_at, identifier);
+  store16(layout.vtable, layout.vtable_size);
+  store16(layout.vtable + 2, layout.object_size);
+  for (std::size_t slot = 0; 4 + 2 * slot < layout.vtable_size; ++slot) {
+    const std::size_t at = layout.at[slot];
+    store16(layout.vtable + 4 + 2 * slot, at != 0 ? at - layout.table : 0);
+  }
+  store32(layout.table, layout.table - layout.vtable);
+  if (layout.map != 0) {
+    const std::size_t at = layout.at[DeviceMap::slot];
+    store32(at, layout.map - at);
+  }
+}
+
+}  // namespace gradtail::inline GRADTAIL_ABI::detail

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Little-endian scalars at any alignment.
+// Little-endian numbers at any alignment.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstring>
 
-namespace gradtail {
-inline namespace v0 {
-namespace detail {
+#include "gradtail/export.hpp"
 
-/// The value with its bytes as the wire has them. Its own inverse.
+namespace gradtail::inline GRADTAIL_ABI::detail {
+
+/// The value with its bytes in wire order. Its own inverse.
 template <std::unsigned_integral T>
 [[nodiscard]] constexpr T little_endian(T value) noexcept {
   if constexpr (std::endian::native == std::endian::little) return value;
@@ -22,7 +24,7 @@ template <std::unsigned_integral T>
   return swapped;
 }
 
-/// Reads sizeof(T) bytes, which the caller has shown to be there.
+/// Reads sizeof(T) bytes; the caller has checked that they are there.
 template <std::unsigned_integral T>
 [[nodiscard]] inline T load(const std::byte* from) noexcept {
   T value;
@@ -30,13 +32,26 @@ template <std::unsigned_integral T>
   return little_endian(value);
 }
 
-/// Writes sizeof(T) bytes, for which the caller has shown that there is room.
+/// The same for a number that decides which bytes are accessed next. A peer may still be writing
+/// the message (shared memory): what was compared with a bound must be what is used, so the empty
+/// asm statement keeps the compiler from reading the number a second time.
 template <std::unsigned_integral T>
-inline void store(std::byte* to, T value) noexcept {
-  value = little_endian(value);
-  std::memcpy(to, &value, sizeof value);
+[[nodiscard]] inline T load_once(const std::byte* from) noexcept {
+  T value = detail::load<T>(from);
+  asm("" : "+r"(value));
+  return value;
 }
 
-}  // namespace detail
-}  // namespace v0
-}  // namespace gradtail
+/// Writes sizeof(T) bytes; the caller has checked that there is room.
+template <std::unsigned_integral T>
+constexpr void store(std::byte* to, T value) noexcept {
+  value = little_endian(value);
+  if (std::is_constant_evaluated()) {
+    const auto bytes = std::bit_cast<std::array<std::byte, sizeof(T)>>(value);
+    std::copy(bytes.begin(), bytes.end(), to);
+  } else {
+    std::memcpy(to, &value, sizeof value);
+  }
+}
+
+}  // namespace gradtail::inline GRADTAIL_ABI::detail

@@ -3,84 +3,81 @@
 #include "gradtail/metadata.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <string_view>
+#include <concepts>
+#include <type_traits>
 #include <utility>
 
+#include "fields.hpp"
 #include "gradtail/id.hpp"
+#include "text.hpp"
 
-namespace gradtail {
-inline namespace v0 {
-namespace {
-
-/// Appends the words of a sentence one by one: less code than sums of strings.
-struct Text {
-  std::string text;
-
-  [[gnu::noinline]] Text& operator<<(std::string_view part) {
-    text.append(part);
-    return *this;
-  }
-  [[gnu::noinline]] Text& operator<<(std::int64_t number) {
-    std::array<char, 24> digits;  // NOLINT: to_chars writes what is used
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-    return *this << std::string_view(digits.data(), end);
-  }
-  Text& operator<<(Device device) {
-    constexpr std::array<std::string_view, 2> names{"cpu", "cuda"};
-    const std::size_t type = static_cast<std::uint8_t>(device.type);
-    type < names.size() ? *this << names[type] : *this << "device" << std::int64_t{device.type};
-    return device.index == -1 ? *this : *this << ":" << std::int64_t{device.index};
-  }
-  /// Begins the next field.
-  Text& field(std::string_view name) {
-    return *this << (text.size() > 1 ? ", " : "") << name << ": ";
-  }
-  void id(std::string_view name, std::int64_t id) {
-    if (id == -1) return;
-    field(name) << id;
-    if (id < 0) return;
-    *this << " (worker " << std::int64_t{id_worker(id)} << ", counter "
-          << static_cast<std::int64_t>(id_counter(id)) << ")";
-  }
-  void number(std::string_view name, std::int64_t number, std::int64_t absent) {
-    if (number != absent) field(name) << number;
-  }
-};
-
-}  // namespace
+namespace gradtail::inline GRADTAIL_ABI {
 
 bool operator==(const AutogradMetadata& a, const AutogradMetadata& b) noexcept {
-  return a.context_id == b.context_id && a.message_id == b.message_id &&
-         a.from_worker_id == b.from_worker_id && a.wrapped_message_type == b.wrapped_message_type &&
-         std::ranges::equal(a.device_map, b.device_map) && a.retain_graph == b.retain_graph &&
-         a.rref_created_on == b.rref_created_on && a.rref_local_id == b.rref_local_id;
+  const auto scalar_differs = [&](const detail::ScalarField auto& f) {
+    return f.get(a) != f.get(b);
+  };
+  const auto map_differs = [&](const detail::DeviceMap&) {
+    return !std::ranges::equal(a.device_map, b.device_map);
+  };
+  return !detail::any_field(detail::Either{scalar_differs, map_differs});
 }
 
-[[gnu::cold]] std::string to_string(Device device) {
-  Text text;
-  text << device;
+namespace detail {
+namespace {
+
+void add_device(Text& text, Device device) {
+  if (device.type == 0) text << "cpu";
+  if (device.type == 1) text << "cuda";
+  if (device.type != 0 && device.type != 1) text << "device" << std::int64_t{device.type};
+  if (device.index != -1) text << ":" << std::int64_t{device.index};
+}
+
+void add_map(Text& text, std::span<const DevicePair> map) {
+  for (std::size_t i = 0; i < map.size(); ++i) {
+    text << (i == 0 ? "[" : ", ");
+    detail::add_device(text, map[i].source);
+    text << " -> ";
+    detail::add_device(text, map[i].target);
+  }
+  text << "]";
+}
+
+void add_number(Text& text, bool flag, bool /*is_id*/) { text << (flag ? "true" : "false"); }
+void add_number(Text& text, std::unsigned_integral auto number, bool /*is_id*/) {
+  text << std::uint64_t{number};
+}
+void add_number(Text& text, std::signed_integral auto number, bool is_id) {
+  text << std::int64_t{number};
+  if (!is_id || number < 0) return;
+  text << " (worker " << std::int64_t{id_worker(number)} << ", counter " << id_counter(number)
+       << ")";
+}
+
+}  // namespace
+}  // namespace detail
+
+std::string to_string(Device device) {
+  detail::Text text;
+  detail::add_device(text, device);
   return std::move(text.text);
 }
 
-[[gnu::cold]] std::string to_string(const AutogradMetadata& m) {
-  Text text{"{"};
-  text.id("context_id", m.context_id);
-  text.id("message_id", m.message_id);
-  text.number("from_worker_id", m.from_worker_id, -1);
-  text.number("wrapped_message_type", m.wrapped_message_type, 0);
-  for (std::size_t i = 0; i < m.device_map.size(); ++i) {
-    i == 0 ? text.field("device_map") << "[" : text << ", ";
-    text << m.device_map[i].source << " -> " << m.device_map[i].target;
-  }
-  if (!m.device_map.empty()) text << "]";
-  if (m.retain_graph) text.field("retain_graph") << "true";
-  text.number("rref_created_on", m.rref_created_on, -1);
-  text.number("rref_local_id", m.rref_local_id, -1);
+std::string to_string(const AutogradMetadata& metadata) {
+  detail::Text text{"{"};
+  const auto begin = [&](const auto& f) {
+    if (f.is_present(metadata)) text << (text.text.size() > 1 ? ", " : "") << f.name << ": ";
+    return f.is_present(metadata);
+  };
+  const auto add_scalar = [&](const detail::ScalarField auto& f) {
+    if (begin(f)) detail::add_number(text, f.get(metadata), f.is_id);
+  };
+  const auto add_device_map = [&](const detail::DeviceMap& f) {
+    if (begin(f)) detail::add_map(text, metadata.device_map);
+  };
+  detail::for_each_field(detail::Either{add_scalar, add_device_map});
   text << "}";
   return std::move(text.text);
 }
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

@@ -1,136 +1,216 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one parser, behind every way to read.
+// The parser, the only way to read a trailer.
 //
 // The contract, which SECURITY.md repeats:
 // Any bytes, of any length, at any alignment, give a view or an error. Nothing is read outside of
 // the message, and nothing of the payload. A number from the message is compared with what is known
-// before anything is found with it. Work is bounded by the limit. Once a view is returned, its
-// accessors can't fail. The bytes must not change meanwhile.
+// before anything is found with it, and is loaded once: bytes that a peer changes meanwhile give
+// some view or some error, and no other access. Work is bounded by the limit, and the stack by a
+// constant. Once a view is returned, its accessors can't fail.
 #include "gradtail/open.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <limits>
 
-#include "crc32c.hpp"
-#include "general_layout.hpp"
+#include "fast/fast.hpp"
+#include "footer.hpp"
 #include "gradtail/segments.hpp"
-#include "gradtail/strip.hpp"
-#include "known_layout.hpp"
-#include "little_endian.hpp"
-#include "stamp.hpp"
+#include "table.hpp"
 
-namespace gradtail {
-inline namespace v0 {
-namespace detail {
-namespace {
+namespace gradtail::inline GRADTAIL_ABI::detail {
 
-/// The fast way for all known layouts; without the instruction for forward messages alone.
-[[gnu::noinline]] bool read_other(std::span<const std::byte> bytes, std::size_t message_size,
-                                  Limits limits, TrailerView& view) noexcept {
-  const Tail tail{bytes, message_size - bytes.size(), limits.trailer_size};
-  return has_crc_instruction ? read_known<HardwareCrc>(tail, view)
-                             : read_stamped<PortableCrc>(forward_stamp, tail, view);
+std::span<const std::byte> Message::bytes(std::size_t offset, std::size_t count,
+                                          std::span<std::byte> memory) const {
+  const std::size_t before = size - last.size();
+  if (offset >= before) return last.subspan(offset - before, count);
+  if (gather == nullptr) return {};
+  return gather(segments, offset, count, memory);
 }
 
-}  // namespace
-
-// Checks 1 to 5 of FORMAT.md, section 6, in its order.
-Result<std::size_t> locate_trailer(std::span<const std::byte> tail, std::size_t message_size,
-                                   Limits limits) noexcept {
-  const auto fail = [message_size](Code code, Check check, std::size_t from_end) {
-    return Error{code, check, Field::none, message_size - from_end};
+/// The nine checks of FORMAT.md, section 6, from top to bottom. The first that fails is reported.
+Error Parser::parse(const Message& message, std::span<std::byte> scratch, Limits limits,
+                    TrailerView& view, std::size_t* peeked_size) {
+  const std::size_t n = message.size;
+  const auto fail = [](Code code, Check check, std::size_t at, Field field = Field::none) {
+    return Error{code, check, field, at};
   };
-  if (tail.size() < footer_size) return fail(Code::absent, Check::magic, message_size);
-  const std::byte* footer = tail.data() + tail.size() - footer_size;
-  if (load<std::uint32_t>(footer + 12) != magic) return fail(Code::absent, Check::magic, 4);
-  if (load<std::uint16_t>(footer + 4) != format_version) {
-    return fail(Code::unsupported, Check::version, 12);
+
+  // 1. Magic.
+  if (n < footer_size) return fail(Code::absent, Check::magic, 0);
+  std::array<std::byte, footer_size> gathered;
+  const std::span footer_bytes = message.bytes(n - footer_size, footer_size, gathered);
+  if (footer_bytes.size() < footer_size) return fail(Code::absent, Check::magic, n - 4);
+  const Footer footer = Footer::load(footer_bytes.data());
+  if (footer.magic != Footer::expected_magic) return fail(Code::absent, Check::magic, n - 4);
+
+  // 2. Version.
+  if (footer.version != format_version) return fail(Code::unsupported, Check::version, n - 12);
+
+  // 3. Required flags: this version knows none.
+  if (footer.required_flags != 0) return fail(Code::unsupported, Check::required_flags, n - 10);
+
+  // 4. Trailer size.
+  const std::size_t t = footer.trailer_size;
+  const bool is_part = message.detached_payload_size ? t == n : t <= n;
+  if (!is_part || t < min_trailer_size || t % 8 != 0) {
+    return fail(Code::corrupt, Check::trailer_size, n - 16);
   }
-  if (load<std::uint16_t>(footer + 6) != 0) {
-    return fail(Code::unsupported, Check::required_flags, 10);
+
+  // 5. Limit.
+  if (t > std::min(limits.trailer_size, Limits::most)) {
+    return fail(Code::too_large, Check::limit, n - 16);
   }
-  const std::size_t size = load<std::uint32_t>(footer);
-  if (size > message_size || size < min_trailer_size || size % 8 != 0) {
-    return fail(Code::corrupt, Check::trailer_size, 16);
+  if (peeked_size != nullptr) {
+    *peeked_size = t;
+    return no_error;
   }
-  if (size > std::min(limits.trailer_size, Limits::most)) {
-    return fail(Code::too_large, Check::limit, 16);
+
+  // From here on the whole trailer is needed. Segments may have shrunk since they were counted.
+  const std::span<const std::byte> trailer = message.bytes(n - t, t, scratch);
+  if (trailer.size() != t) return fail(Code::corrupt, Check::trailer_size, n - t);
+  if (message.is_shared) {  // Start over on a copy, which nobody writes.
+    std::memmove(scratch.data(), trailer.data(), t);
+    return parse({.last = scratch.first(t), .size = n, .is_new = true}, {}, limits, view);
   }
-  return size;
+  const bool is_gathered = t > message.last.size();
+  if (is_gathered || message.is_new) {  // The fast path hasn't seen it yet.
+    if (const auto size = fast::read_any(trailer, n - t, t, view.metadata_)) {
+      view.trailer_ = trailer.last(size);
+      return no_error;
+    }
+  }
+
+  // 6. Checksum.
+  const std::uint64_t payload_size = message.detached_payload_size.value_or(n - t);
+  if (footer.checksum != checksum_of(trailer.data(), t, payload_size)) {
+    return fail(Code::corrupt, Check::checksum, n - 8);
+  }
+
+  // 7. Identifier.
+  const std::span<const std::byte> table = trailer.first(t - footer_size);
+  if (detail::load<std::uint32_t>(&table[identifier_at]) != identifier) {
+    return fail(Code::unsupported, Check::identifier, n - t + identifier_at);
+  }
+
+  // 8. Layout.
+  const std::optional<Positions> positions = locate_fields(table);
+  if (!positions) return fail(Code::invalid, Check::layout, n - t);
+
+  // 9. Values.
+  view = TrailerView();
+  const BadValue bad = read_fields(table, *positions, view.metadata_);
+  if (bad.field != Field::none) {
+    return fail(Code::invalid, Check::values, n - t + bad.at, bad.field);
+  }
+  view.trailer_ = trailer;
+  return no_error;
 }
 
-[[gnu::aligned(64)]] bool open_last(std::span<const std::byte> last, std::size_t message_size,
-                                    Limits limits, TrailerView& view) noexcept {
-  const Tail tail{last, message_size - last.size(), limits.trailer_size};
-  if (has_crc_instruction) [[likely]] {
-    if (read_stamped<HardwareCrc>(forward_stamp, tail, view)) [[likely]]
-      return true;
-    if (read_stamped<HardwareCrc>(backward_stamp, tail, view)) return true;
-  }
-  return read_other(last, message_size, limits, view);
+bool Parser::accept_last(std::span<const std::byte> last, std::size_t message_size, Limits limits,
+                         TrailerView& view) noexcept {
+  const std::size_t before = message_size - last.size();
+  const auto size = fast::read_inlined(last, before, limits.trailer_size, view.metadata_);
+  if (size != 0) view.trailer_ = last.last(size);
+  return size != 0;
 }
 
-Result<TrailerView> read_trailer(std::span<const std::byte> trailer,
-                                 std::size_t payload_size) noexcept {
-  TrailerView view;
-  if (open_last(trailer, payload_size + trailer.size(), Limits{Limits::most}, view)) return view;
-  const Result<AutogradMetadata> general = read_general(trailer, payload_size);
-  if (!general) return general.error();
-  return TrailerView(*general, trailer);
+Error Parser::open_message(const Message& message, std::span<std::byte> scratch, Limits limits,
+                           TrailerView& view) {
+  constexpr std::size_t uncountable = std::numeric_limits<std::size_t>::max();
+  if (message.size == uncountable) return {Code::too_large, Check::limit, Field::none, 0};
+  if (message.is_shared) return parse(message, scratch, limits, view);
+  const std::size_t before = message.size - message.last.size();
+  const auto size = fast::read_rest(message.last, before, limits.trailer_size, view.metadata_);
+  if (size == 0) return parse(message, scratch, limits, view);
+  view.trailer_ = message.last.last(size);
+  return no_error;
 }
 
-Result<TrailerView> open_into(std::span<const std::byte> message, TrailerScratch& scratch,
-                              Limits limits) noexcept {
-  const std::span<std::byte> memory = scratch.memory();
-  limits.trailer_size = std::min(limits.trailer_size, memory.size());
-  const Result<MessageView> opened = open_bytes(message, limits);
-  if (!opened) return opened.error();
-  const std::span<const std::byte> trailer = opened->trailer();
-  std::memcpy(memory.data(), trailer.data(), trailer.size());
-  AutogradMetadata metadata = opened->metadata();
-  if (!metadata.device_map.empty()) {
-    const auto at = std::as_bytes(metadata.device_map).data() - trailer.data();
-    metadata.device_map = lend_pairs(memory.data() + at, metadata.device_map.size());
-  }
-  return TrailerView(metadata, memory.first(trailer.size()));
-}
-
-/// All but the messages of every pass, forward and backward, and kept out of their way.
-[[gnu::noinline]] static Result<MessageView> open_other(std::span<const std::byte> message,
+/// What the inlined templates have declined.
+[[gnu::noinline]] Result<MessageView> Parser::open_rest(std::span<const std::byte> bytes,
                                                         Limits limits) noexcept {
-  Result<MessageView> view(std::in_place, TrailerView(), message.size());
-  if (read_other(message, message.size(), limits, *view)) return view;
-  const std::span tail = message.last(std::min(message.size(), footer_size));
-  const Result<std::size_t> size = locate_trailer(tail, message.size(), limits);
-  if (!size) {
-    view = size.error();
-    return view;
-  }
-  const std::span trailer = message.last(*size);
-  const Result<AutogradMetadata> read = read_general(trailer, message.size() - *size);
-  if (read) {
-    view.emplace(TrailerView(*read, trailer), message.size());
+  TrailerView view;
+  if (const auto size = fast::read_rest(bytes, 0, limits.trailer_size, view.metadata_)) {
+    view.trailer_ = bytes.last(size);
   } else {
-    view = read.error();
+    const Error error = parse({.last = bytes, .size = bytes.size()}, {}, limits, view);
+    if (error != no_error) return error;
+  }
+  const auto payload = bytes.first(bytes.size() - view.trailer_.size());
+  return Result<MessageView>(std::in_place, ParserKey(), view.metadata_, view.trailer_, payload);
+}
+
+Result<MessageView> Parser::open(std::span<const std::byte> bytes, Limits limits) noexcept {
+  AutogradMetadata m;
+  if (const auto size = fast::read_inlined(bytes, 0, limits.trailer_size, m)) {
+    return Result<MessageView>(std::in_place, ParserKey(), m, bytes.last(size),
+                               bytes.first(bytes.size() - size));
+  }
+  return open_rest(bytes, limits);
+}
+
+Result<MessageView> Parser::open_copy(std::span<const std::byte> bytes,
+                                      std::span<std::byte> scratch, Limits limits) noexcept {
+  TrailerView view;
+  if (const auto size = fast::read_copy(bytes, scratch, limits.trailer_size, view.metadata_)) {
+    view.trailer_ = scratch.first(size);
+  } else {
+    limits.trailer_size = std::min(limits.trailer_size, scratch.size());
+    const Message message{.last = bytes, .size = bytes.size(), .is_shared = true};
+    const Error error = parse(message, scratch, limits, view);
+    if (error != no_error) return error;
+  }
+  const auto payload = bytes.first(bytes.size() - view.trailer_.size());
+  return Result<MessageView>(std::in_place, ParserKey(), view.metadata_, view.trailer_, payload);
+}
+
+Result<TrailerView> Parser::open_into(std::span<const std::byte> bytes,
+                                      std::span<std::byte> scratch, Limits limits) noexcept {
+  Result<TrailerView> view(std::in_place);
+  limits.trailer_size = std::min(limits.trailer_size, scratch.size());
+  if (!accept_last(bytes, bytes.size(), limits, *view)) {
+    const Error error = open_message({.last = bytes, .size = bytes.size()}, {}, limits, *view);
+    if (error != no_error) {
+      view = error;
+      return view;
+    }
+  }
+  const std::size_t size = view->trailer_.size();
+  const std::byte* trailer = bytes.data() + bytes.size() - size;
+  std::memcpy(scratch.data(), trailer, size);
+  view->trailer_ = scratch.first(size);
+  if (auto& map = view->metadata_.device_map; !map.empty()) {
+    const auto at = std::as_bytes(map).data() - trailer;
+    map = {reinterpret_cast<const DevicePair*>(scratch.data() + at), map.size()};
   }
   return view;
 }
 
-[[gnu::aligned(64)]] Result<MessageView> open_bytes(std::span<const std::byte> message,
-                                                    Limits limits) noexcept {
-  const Tail tail{message, 0, limits.trailer_size};
-  TrailerView found;
-  if (has_crc_instruction) [[likely]] {
-    if (read_stamped<HardwareCrc>(forward_stamp, tail, found)) [[likely]] {
-      return Result<MessageView>(std::in_place, found, message.size());
-    }
-    if (read_stamped<HardwareCrc>(backward_stamp, tail, found)) {
-      return Result<MessageView>(std::in_place, found, message.size());
-    }
+Result<TrailerView> Parser::open_trailer(std::span<const std::byte> bytes,
+                                         std::uint64_t payload_size, Limits limits) noexcept {
+  Result<TrailerView> view(std::in_place);
+  const auto size = fast::read_any(bytes, payload_size, limits.trailer_size, view->metadata_);
+  if (size != 0 && size == bytes.size()) {
+    view->trailer_ = bytes;
+    return view;
   }
-  return open_other(message, limits);
+  const Message message{.last = bytes, .size = bytes.size(), .detached_payload_size = payload_size};
+  const Error error = parse(message, {}, limits, *view);
+  if (error != no_error) view = error;
+  return view;
 }
 
-}  // namespace detail
-}  // namespace v0
-}  // namespace gradtail
+Result<std::size_t> Parser::peek(std::span<const std::byte> tail, std::size_t message_size,
+                                 Limits limits) noexcept {
+  TrailerView unused;
+  std::size_t size = 0;
+  const Message message{.last = tail.last(std::min(tail.size(), message_size)),
+                        .size = message_size};
+  const Error error = parse(message, {}, limits, unused, &size);
+  if (error != no_error) return error;
+  return size;
+}
+
+}  // namespace gradtail::inline GRADTAIL_ABI::detail

@@ -2,21 +2,20 @@
 // Putting a trailer behind the payload in a container that grows.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <cstring>
 #include <ranges>
 #include <span>
-#include <string>
 
 #include "gradtail/bytes.hpp"
+#include "gradtail/export.hpp"
 #include "gradtail/metadata.hpp"
 #include "gradtail/result.hpp"
 #include "gradtail/write.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
 
 /// A container of bytes that grows and shrinks: std::vector of char, unsigned char or std::byte,
 /// std::string, with any allocator, and others of that shape.
@@ -29,52 +28,42 @@ concept ByteContainer = ByteRange<C> && requires(C& container, std::size_t size)
 
 namespace detail {
 
-/// Makes room for `size` bytes and no more, in one allocation. Where it throws, nothing changed.
+/// Appends to a container that has to grow. The trailer comes first, elsewhere: growing may move
+/// the device map, and a failed write must leave the buffer as it is.
 template <ByteContainer C>
-void reserve_exactly(C& container, std::size_t size) {
-  container.reserve(size);
-}
-
-/// A string's own reserve may double its capacity; that of a new one is exact.
-template <class Char, class Traits, class Allocator>
-void reserve_exactly(std::basic_string<Char, Traits, Allocator>& text, std::size_t size) {
-  std::basic_string<Char, Traits, Allocator> grown(text.get_allocator());
-  grown.reserve(size);
-  grown.append(text);
-  text.swap(grown);
-}
-
-/// Adds bytes for which there is room. To insert them spares the zeros that `resize` writes first.
-template <ByteContainer C>
-void add(C& container, std::span<const std::byte> bytes) {
-  const auto* first = reinterpret_cast<const std::ranges::range_value_t<C>*>(bytes.data());
-  if constexpr (requires { container.insert(container.end(), first, first); }) {
-    container.insert(container.end(), first, first + bytes.size());
-  } else {
-    container.resize(std::ranges::size(container) + bytes.size());
-    std::ranges::copy(bytes, writable(container).last(bytes.size()).data());
-  }
+[[nodiscard]] Result<std::size_t> append_growing(C& buffer, const AutogradMetadata& metadata) {
+  const std::size_t payload_size = std::ranges::size(buffer);
+  std::array<std::byte, max_trailer_size> trailer;  // NOLINT: the writer writes what is used of it
+  const Result<std::size_t> size = gradtail::write_trailer(trailer, metadata, payload_size);
+  if (!size) return size;
+  const std::size_t message_size = payload_size + *size;
+  buffer.reserve(message_size + message_size / 8);
+  buffer.resize(message_size);
+  std::memcpy(detail::writable(buffer).data() + payload_size, trailer.data(), *size);
+  return size;
 }
 
 }  // namespace detail
 
 /// Appends the metadata's trailer to a buffer that holds the payload, and returns the number of
-/// bytes appended. Without spare capacity the buffer reallocates once, to the exact size, which
-/// copies the payload: reserve `payload + max_trailer_size` beforehand to avoid it.
+/// bytes appended. Without spare capacity the buffer reallocates once, which copies the payload:
+/// reserve `payload + max_trailer_size` beforehand to avoid it. It asks for one eighth more than
+/// the message, so that a batch of messages in one buffer takes linear time, while a large message
+/// doesn't double its memory; containers may round that up, as std::string does.
 /// Errors, with the buffer unchanged: invalid (values: the field; AutogradMetadata lists the
 /// ranges). Offset: the payload's size. What the buffer's allocator throws passes through, with
-/// the buffer unchanged too. The metadata's device map may even lie in the buffer.
+/// the buffer unchanged, too. The metadata's device map may even be in the buffer.
 template <ByteContainer C>
 [[nodiscard]] Result<std::size_t> append(C& buffer, const AutogradMetadata& metadata) {
   const std::size_t payload_size = std::ranges::size(buffer);
-  std::array<std::byte, max_trailer_size> trailer;  // NOLINT: the writer writes what is used of it
-  const Result<std::size_t> size = write_trailer(trailer, metadata, payload_size);
-  if (!size) return size;
-  const std::size_t message_size = payload_size + *size;
-  if (buffer.capacity() < message_size) detail::reserve_exactly(buffer, message_size);
-  detail::add(buffer, std::span(trailer).first(*size));
-  return size;
+  const std::size_t size = gradtail::trailer_size(metadata);
+  if (buffer.capacity() - payload_size < size) return detail::append_growing(buffer, metadata);
+  buffer.resize(payload_size + size);
+  const std::span room = detail::writable(buffer).subspan(payload_size);
+  if (detail::try_write(room, metadata, payload_size) != 0) [[likely]]
+    return size;
+  buffer.resize(payload_size);
+  return detail::write_error(metadata, payload_size);
 }
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

@@ -7,8 +7,9 @@
 #include <span>
 #include <type_traits>
 
-namespace gradtail {
-inline namespace v0 {
+#include "gradtail/export.hpp"
+
+namespace gradtail::inline GRADTAIL_ABI {
 
 /// A type that is a byte, const or not.
 template <class T>
@@ -40,5 +41,4 @@ template <ByteRange R>
 }
 
 }  // namespace detail
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

@@ -9,16 +9,15 @@
 
 #include "gradtail/export.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
 
 /// One code for each thing that a caller can do about it. Numbers never change meaning.
 enum class Code : std::uint8_t {
-  absent = 1,       ///< no trailer: fine where none is due, an error where one is
+  absent = 1,       ///< no trailer: fine if none is due, an error if one is
   unsupported = 2,  ///< the peer is newer, or sends another kind of trailer: upgrade
-  corrupt = 3,      ///< damaged on the way: ask again
+  corrupt = 3,      ///< damaged in transit: request a resend
   too_large = 4,    ///< over the caller's limit: raise the limit, or refuse the peer
-  invalid = 5,      ///< reading: the peer has a bug or is hostile; writing: mend the metadata
+  invalid = 5,      ///< reading: the peer has a bug or is hostile; writing: fix the metadata
   no_space = 6,     ///< writing only: the memory given is smaller than trailer_size(metadata)
 };
 
@@ -71,9 +70,12 @@ struct Error {
 /// the enumerators. The text is static.
 GRADTAIL_API std::string_view to_string(Code code) noexcept;
 
+/// The check's name, such as "checksum", and the field's, such as "from_worker_id". As above.
+GRADTAIL_API std::string_view to_string(Check check) noexcept;
+GRADTAIL_API std::string_view to_string(Field field) noexcept;
+
 /// A whole sentence with the code, the field, its range and the offset, for logs. Allocates the
 /// string.
 GRADTAIL_API std::string to_string(const Error& error);
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

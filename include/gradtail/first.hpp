@@ -11,10 +11,10 @@
 #include <ranges>
 #include <span>
 
+#include "gradtail/export.hpp"
 #include "gradtail/segments.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
 
 /// The first `size` bytes of the segments, as std::span::first: a range of
 /// std::span<const std::byte> for `open`, none of them empty. Where the segments hold less, all
@@ -25,12 +25,11 @@ requires(std::ranges::borrowed_range<R>)
     [[nodiscard]] PayloadSegments<std::ranges::iterator_t<R>> first(R&& segments,
                                                                     std::size_t size) {
   std::span<const std::byte> last;
-  return {std::ranges::begin(segments), std::min(size, detail::total_size(segments, last))};
+  return {std::ranges::begin(segments), (std::min)(size, detail::total_size(segments, last))};
 }
 
 /// A part of a temporary range of segments would dangle.
 template <SegmentRange R>
 requires(!std::ranges::borrowed_range<R>) void first(R&& segments, std::size_t size) = delete;
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

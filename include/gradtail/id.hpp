@@ -8,8 +8,7 @@
 #include "gradtail/export.hpp"
 #include "gradtail/result.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
 
 /// Largest worker id that fits the top 16 bits of a non-negative id.
 inline constexpr std::int32_t max_id_worker = 32767;
@@ -39,6 +38,9 @@ constexpr std::uint64_t id_counter(std::int64_t id) noexcept {
 }
 
 /// Makes ids for one worker, each once. Any number of threads may call `next`; no locks.
+/// One generator per process: after `fork`, parent and child each have a copy, and both would give
+/// the same ids. A child that makes ids is a worker of its own: give it a generator of its own,
+/// made after the fork, with its own worker id.
 class IdGenerator {
  public:
   /// A generator for `worker`, 0..32767, whose first id has the counter `first`, 0..2^48-2.
@@ -56,5 +58,4 @@ class IdGenerator {
   std::atomic<std::uint64_t> next_;
 };
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

@@ -2,6 +2,7 @@
 // The metadata that a trailer carries: which autograd pass, which pair of send/recv functions.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -9,8 +10,7 @@
 
 #include "gradtail/export.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
 
 /// A device of a worker.
 struct Device {
@@ -69,6 +69,10 @@ struct AutogradMetadata {
 
 static_assert(std::is_trivially_copyable_v<AutogradMetadata>);
 
+/// Bytes of the largest trailer of these fields: every one set, with 128 device pairs. With
+/// `payload + max_trailer_size` bytes reserved, gradtail never reallocates.
+inline constexpr std::size_t max_trailer_size = 616;
+
 /// "cpu", "cuda:0" or, for other types, "device12:3"; no index for -1. Allocates the string.
 GRADTAIL_API std::string to_string(Device device);
 
@@ -76,5 +80,4 @@ GRADTAIL_API std::string to_string(Device device);
 /// device_map: [cuda:0 -> cuda:1]}". Takes any values, valid or not. Allocates the string.
 GRADTAIL_API std::string to_string(const AutogradMetadata& metadata);
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

@@ -8,12 +8,12 @@
 #include <utility>
 
 #include "gradtail/error.hpp"
+#include "gradtail/export.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
 
 /// Either a T or an Error. Not an alias of std::expected, so it is one type under every -std.
-/// Asking for the one that is not there is a programmer's mistake: asserted, else undefined.
+/// Asking for the one that isn't there is a programming error: asserted, otherwise undefined.
 /// No allocation of its own, no exceptions.
 template <class T>
 class [[nodiscard]] Result {
@@ -38,18 +38,21 @@ class [[nodiscard]] Result {
   [[nodiscard]] constexpr bool has_value() const noexcept { return value_.has_value(); }
   constexpr explicit operator bool() const noexcept { return has_value(); }
 
-  [[nodiscard]] constexpr T& value() & noexcept { return assert(has_value()), *value_; }
-  [[nodiscard]] constexpr const T& value() const& noexcept { return assert(has_value()), *value_; }
-  [[nodiscard]] constexpr T&& value() && noexcept {
-    return assert(has_value()), std::move(*value_);
+  [[nodiscard]] constexpr T& value() & noexcept GRADTAIL_LIFETIMEBOUND {
+    return assert(has_value()), *value_;
   }
+  [[nodiscard]] constexpr const T& value() const& noexcept GRADTAIL_LIFETIMEBOUND {
+    return assert(has_value()), *value_;
+  }
+  /// Of a temporary: the value itself, so that no reference outlives it.
+  [[nodiscard]] constexpr T value() && { return assert(has_value()), *std::move(value_); }
 
-  constexpr T& operator*() & noexcept { return value(); }
-  constexpr const T& operator*() const& noexcept { return value(); }
-  constexpr T&& operator*() && noexcept { return std::move(*this).value(); }
-  constexpr T* operator->() & noexcept { return &value(); }
-  constexpr const T* operator->() const& noexcept { return &value(); }
-  /// Nobody has asked a temporary whether it has a value, and what it owns is gone with it.
+  constexpr T& operator*() & noexcept GRADTAIL_LIFETIMEBOUND { return value(); }
+  constexpr const T& operator*() const& noexcept GRADTAIL_LIFETIMEBOUND { return value(); }
+  constexpr T operator*() && { return std::move(*this).value(); }
+  constexpr T* operator->() & noexcept GRADTAIL_LIFETIMEBOUND { return &value(); }
+  constexpr const T* operator->() const& noexcept GRADTAIL_LIFETIMEBOUND { return &value(); }
+  /// Deleted: the pointer would dangle, and the temporary has not been checked.
   constexpr const T* operator->() const&& = delete;
 
   /// Makes a value in place of what is there.
@@ -65,13 +68,14 @@ class [[nodiscard]] Result {
     return static_cast<T>(std::forward<U>(other));
   }
 
-  [[nodiscard]] constexpr const Error& error() const noexcept {
+  [[nodiscard]] constexpr const Error& error() const& noexcept GRADTAIL_LIFETIMEBOUND {
     return assert(!has_value()), failure;
   }
+  [[nodiscard]] constexpr Error error() const&& noexcept { return assert(!has_value()), failure; }
 
  private:
   std::optional<T> value_;
-  // Written only where there is no value: results that have one are cheaper to make.
+  // Only written if there is no value: results that have one are cheaper to make.
   struct NoError {};
   union {
     NoError none = {};
@@ -79,5 +83,4 @@ class [[nodiscard]] Result {
   };
 };
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

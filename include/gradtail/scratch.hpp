@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <span>
 
+#include "gradtail/export.hpp"
 #include "gradtail/wire.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
 
 /// Memory for the bytes of one trailer: where `open` gathers one that straddles segments, and where
 /// `strip` keeps it. A plain object for the stack, 4 KiB, left uninitialised: no cost to make.
@@ -31,5 +31,4 @@ class TrailerScratch {
   std::span<std::byte> memory_;
 };
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading a message that lies in pieces: slices, iovecs, frames, a chain of buffers.
+// Reading a message that is in pieces: slices, iovecs, frames, a chain of buffers.
 //
 //     segment 0           segment 1      segment 2            segment 3
 //     +------------------+--------------+--------------------+----------+
 //     | payload ...      | ... payload  | ... payload | trailer ...     |
 //     +------------------+--------------+--------------------+----------+
-//                                                     |<- gathered ->|  only where it straddles
+//                                                     |<- gathered ->|  only if it straddles
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstring>
 #include <iterator>
+#include <limits>
+#include <memory>
 #include <ranges>
 #include <span>
 #include <type_traits>
@@ -25,15 +26,15 @@
 #include "gradtail/result.hpp"
 #include "gradtail/scratch.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
+
+/// Whether objects of a segment type refer to bytes that outlive them, so that a range may make
+/// them on the fly. Specialize it for buffer types of your own that only point; spans, string_views
+/// and iovecs need nothing.
+template <class S>
+inline constexpr bool enable_borrowed_segment = false;
 
 namespace detail {
-
-/// Is an lvalue, or of a size that can only refer to bytes, not hold them.
-template <class S>
-concept Lasting = std::is_lvalue_reference_v<S> ||
-    (std::is_trivially_copyable_v<S> && sizeof(S) <= 4 * sizeof(void*));
 
 template <class P>
 concept BytePointer = std::is_pointer_v<P> &&
@@ -51,13 +52,27 @@ concept IoVector = requires(const std::remove_cvref_t<S>& segment) {
   { segment.iov_len } -> std::convertible_to<std::size_t>;
 };
 
+/// Something whose bytes can be had.
+template <class S>
+concept AnySegment = ByteRange<S> || DataAndSize<S> || IoVector<S>;
+
+/// An iovec points to its bytes; a member of the same name that is an array would hold them.
+template <class S>
+concept PointingIoVector =
+    IoVector<S> && std::is_pointer_v<decltype(std::remove_cvref_t<S>::iov_base)>;
+
+/// The segment's bytes are still there when the expression that gave it has ended.
+template <class S>
+concept BytesOutliveSegment = std::is_lvalue_reference_v<S> || BorrowedBytes<S> ||
+    PointingIoVector<S> || enable_borrowed_segment<std::remove_cvref_t<S>>;
+
 }  // namespace detail
 
 /// One piece of a message: contiguous bytes (std::span, std::string, std::vector<char>), something
-/// with data() and size() such as asio::const_buffer, or something with iov_base and iov_len.
+/// with data() and size() such as asio::const_buffer, or something with iov_base and iov_len. Made
+/// on the fly, as by views::transform, it must be of a type known to borrow.
 template <class S>
-concept Segment = BorrowedBytes<S> ||
-    (detail::Lasting<S> && (detail::DataAndSize<S> || detail::IoVector<S>));
+concept Segment = detail::AnySegment<S> && detail::BytesOutliveSegment<S>;
 
 /// The pieces of a message, in order: any range of segments that can be walked twice.
 template <class R>
@@ -65,11 +80,16 @@ concept SegmentRange = std::ranges::forward_range<R> && Segment<std::ranges::ran
 
 namespace detail {
 
+/// Segments that are made on the fly and may own their bytes.
+template <class R>
+concept OwningSegmentRange = std::ranges::forward_range<R> && !SegmentRange<R> &&
+                             AnySegment<std::ranges::range_reference_t<R>>;
+
 /// The segment's bytes. No copy.
-template <Segment S>
+template <class S>
 [[nodiscard]] std::span<const std::byte> segment_bytes(S&& segment) {
   if constexpr (ByteRange<S>) {
-    return readable(segment);
+    return detail::readable(segment);
   } else if constexpr (DataAndSize<S>) {
     return {static_cast<const std::byte*>(static_cast<const void*>(segment.data())),
             segment.size()};
@@ -79,60 +99,54 @@ template <Segment S>
   }
 }
 
-/// Bytes of all segments together, and the last of them.
+/// Bytes of all segments together, and the last of them. The largest std::size_t if they are more
+/// than that: no object is as large, so such segments alias each other.
 template <class R>
 [[nodiscard]] std::size_t total_size(R& segments, std::span<const std::byte>& last) {
+  constexpr std::size_t most = (std::numeric_limits<std::size_t>::max)();
   std::size_t total = 0;
   for (auto&& segment : segments) {
-    last = segment_bytes(segment);
-    total += last.size();
+    last = detail::segment_bytes(segment);
+    total = last.size() > most - total ? most : total + last.size();
   }
   return total;
 }
 
-/// `size` bytes from `offset` on, which are there: in place where one segment holds them all, else
-/// copied to the front of `gathered`, which has room.
+/// `size` bytes from `offset` on: in place where one segment has them all, else copied to the front
+/// of `memory`, which has room. Fewer if the segments have shrunk since they were counted.
 template <class R>
 [[nodiscard]] std::span<const std::byte> slice(R& segments, std::size_t offset, std::size_t size,
-                                               std::span<std::byte> gathered) {
+                                               std::span<std::byte> memory) {
   std::size_t copied = 0;
   for (auto&& segment : segments) {
-    std::span<const std::byte> bytes = segment_bytes(segment);
+    std::span<const std::byte> bytes = detail::segment_bytes(segment);
     if (offset >= bytes.size()) {
       offset -= bytes.size();
       continue;
     }
     bytes = bytes.subspan(std::exchange(offset, 0));
     if (copied == 0 && bytes.size() >= size) return bytes.first(size);
-    const std::size_t part = std::min(bytes.size(), size - copied);
-    std::memcpy(gathered.data() + copied, bytes.data(), part);
+    const std::size_t part = (std::min)(bytes.size(), size - copied);
+    std::memcpy(memory.data() + copied, bytes.data(), part);
     copied += part;
     if (copied == size) break;
   }
-  return gathered.first(copied);
+  return memory.first(copied);
 }
 
-/// The checks up to the limit, on the message's last 16 bytes (all of a shorter one). Returns the
-/// size of the trailer. Errors as `open`.
-[[nodiscard]] GRADTAIL_API Result<std::size_t> locate_trailer(std::span<const std::byte> tail,
-                                                              std::size_t message_size,
-                                                              Limits limits) noexcept;
-
-/// The checks from the checksum on, on the located trailer. Errors as `open`.
-[[nodiscard]] GRADTAIL_API Result<TrailerView> read_trailer(std::span<const std::byte> trailer,
-                                                            std::size_t payload_size) noexcept;
-
-/// All checks at once, where a trailer of a usual layout lies whole in the last segment, `last`.
-/// False where it doesn't, or anything is wrong: then the other two tell what.
-[[nodiscard]] GRADTAIL_API bool open_last(std::span<const std::byte> last, std::size_t message_size,
-                                          Limits limits, TrailerView& view) noexcept;
+/// The same for segments of a type that the caller no longer knows: for the parser.
+template <class R>
+[[nodiscard]] std::span<const std::byte> slice_of(const void* segments, std::size_t offset,
+                                                  std::size_t size, std::span<std::byte> memory) {
+  return detail::slice(*const_cast<R*>(static_cast<const R*>(segments)), offset, size, memory);
+}
 
 }  // namespace detail
 
 /// The payload of a segmented message: a forward range of std::span<const std::byte>, one for each
-/// segment that it lies in, none of them empty, the last one cut where the trailer begins. Borrows
-/// the segments.
-template <std::forward_iterator I>
+/// segment that has any of it, none of them empty, the last one cut where the trailer begins.
+/// Borrows the segments.
+template <std::forward_iterator It>
 class PayloadSegments {
  public:
   class Iterator {
@@ -141,13 +155,13 @@ class PayloadSegments {
     using difference_type = std::ptrdiff_t;
 
     Iterator() = default;
-    Iterator(I segment, std::size_t remaining) : segment_(segment), remaining_(remaining) {
+    Iterator(It segment, std::size_t remaining) : segment_(segment), remaining_(remaining) {
       pass_empty();
     }
 
     value_type operator*() const {
       const value_type bytes = detail::segment_bytes(*segment_);
-      return bytes.first(std::min(bytes.size(), remaining_));
+      return bytes.first((std::min)(bytes.size(), remaining_));
     }
     Iterator& operator++() {
       remaining_ -= (**this).size();
@@ -170,29 +184,29 @@ class PayloadSegments {
       while (remaining_ != 0 && (**this).empty()) ++segment_;
     }
 
-    I segment_{};
+    It segment_{};
     std::size_t remaining_ = 0;
   };
 
-  /// For the library's own readers: `size` bytes from `first` on.
-  PayloadSegments(I first, std::size_t size) : first_(first), size_(size) {}
+  /// The first `size` bytes from `first` on, which are there. Of a message, use `open` or `first`.
+  PayloadSegments(It first, std::size_t size) : first_(first), size_(size) {}
 
   [[nodiscard]] Iterator begin() const { return {first_, size_}; }
   [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
-  I first_;
+  It first_;
   std::size_t size_;
 };
 
 /// A message in segments whose trailer has passed every check. Borrows the payload from the
 /// segments, and the device map and `trailer()` from the segments or the scratch: all of them must
 /// outlive it and not change. Cheap to copy.
-template <std::forward_iterator I>
+template <std::forward_iterator It>
 class SegmentedMessageView : public TrailerView {
  public:
-  /// For the library's own readers, who set the rest.
-  SegmentedMessageView(I first, std::size_t message_size)
+  SegmentedMessageView(detail::ParserKey, It first,
+                       std::size_t message_size) noexcept(std::is_nothrow_copy_constructible_v<It>)
       : first_(first), message_size_(message_size) {}
 
   /// Bytes of the payload, all segments together.
@@ -200,72 +214,77 @@ class SegmentedMessageView : public TrailerView {
     return message_size_ - trailer().size();
   }
 
-  /// The payload where it lies, never read by gradtail: a range of std::span<const std::byte>.
-  [[nodiscard]] PayloadSegments<I> payload() const { return {first_, payload_size()}; }
+  /// The payload where it is, never read by gradtail: a range of std::span<const std::byte>.
+  [[nodiscard]] PayloadSegments<It> payload() const { return {first_, payload_size()}; }
 
  private:
-  I first_;
+  It first_;
   std::size_t message_size_;
 };
 
-namespace detail {
-
-/// The checks one after the other, for a trailer that straddles segments or isn't a usual one.
-template <class R, class I>
-void open_gathered(R& segments, TrailerScratch& scratch, std::size_t message_size, Limits limits,
-                   Result<SegmentedMessageView<I>>& view) {
-  const std::size_t tail_size = std::min(message_size, footer_size);
-  std::array<std::byte, footer_size> gathered;
-  const std::span tail = slice(segments, message_size - tail_size, tail_size, gathered);
-  const Result<std::size_t> size = locate_trailer(tail, message_size, limits);
-  if (!size) {
-    view = size.error();
-    return;
+template <class View, class R>
+Result<View> detail::Parser::open_segments(R& segments, TrailerScratch& scratch, Limits limits,
+                                           bool is_shared) {
+  limits.trailer_size = (std::min)(limits.trailer_size, scratch.memory().size());
+  Message message{.last = {},
+                  .size = 0,
+                  .segments = std::addressof(segments),
+                  .gather = detail::slice_of<R>,
+                  .is_shared = is_shared};
+  message.size = detail::total_size(segments, message.last);
+  Result<View> result(std::in_place, ParserKey(), std::ranges::begin(segments), message.size);
+  const bool is_countable = message.size != (std::numeric_limits<std::size_t>::max)();
+  if (is_countable && !is_shared && accept_last(message.last, message.size, limits, *result)) {
+    return result;
   }
-  const std::size_t payload_size = message_size - *size;
-  const std::span trailer = slice(segments, payload_size, *size, scratch.memory());
-  if (trailer.size() != *size) {  // segments that shrink as they are walked
-    view = Error{Code::corrupt, Check::trailer_size, Field::none, payload_size};
-    return;
-  }
-  const Result<TrailerView> read = read_trailer(trailer, payload_size);
-  if (read) {
-    static_cast<TrailerView&>(*view) = *read;
-  } else {
-    view = read.error();
-  }
+  const Error error = open_message(message, scratch.memory(), limits, *result);
+  if (error != no_error) result = error;
+  return result;
 }
-
-}  // namespace detail
 
 /// Takes exactly one trailer, the outermost, off a message in segments. The same promises, checks
 /// and errors as for one span, whatever the cuts; offsets count from the first segment's first
 /// byte. Only a trailer that straddles segments is copied, into the scratch; one larger than the
-/// scratch is refused as too_large. Cost: that of `open` on one span, and a walk over the segments'
+/// scratch is refused as too_large. Segments of more bytes than a std::size_t counts are refused as
+/// too_large (limit), offset 0. Cost: that of `open` on one span, and a walk over the segments'
 /// sizes. No allocation.
 template <SegmentRange R>
 requires(std::ranges::borrowed_range<R>)
     [[nodiscard]] Result<SegmentedMessageView<std::ranges::iterator_t<R>>> open(
-        R&& segments, TrailerScratch& scratch, Limits limits = {}) {
-  limits.trailer_size = std::min(limits.trailer_size, scratch.memory().size());
-  std::span<const std::byte> last;
-  const std::size_t message_size = detail::total_size(segments, last);
-  Result<SegmentedMessageView<std::ranges::iterator_t<R>>> view(
-      std::in_place, std::ranges::begin(segments), message_size);
-  if (!detail::open_last(last, message_size, limits, *view)) {
-    detail::open_gathered(segments, scratch, message_size, limits, view);
-  }
-  return view;
+        R&& segments, TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND, Limits limits = {}) {
+  return detail::Parser::open_segments<SegmentedMessageView<std::ranges::iterator_t<R>>>(
+      segments, scratch, limits, false);
 }
 
-/// A view into a temporary range of segments would dangle.
+/// As `open`, for segments that a peer may still be writing: always copies the trailer to the
+/// scratch, and reads only the copy. See open_copy in open.hpp.
+template <SegmentRange R>
+requires(std::ranges::borrowed_range<R>)
+    [[nodiscard]] Result<SegmentedMessageView<std::ranges::iterator_t<R>>> open_copy(
+        R&& segments, TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND, Limits limits = {}) {
+  return detail::Parser::open_segments<SegmentedMessageView<std::ranges::iterator_t<R>>>(
+      segments, scratch, limits, true);
+}
+
+/// Deleted: a view into a temporary range of segments would dangle.
 template <SegmentRange R>
 requires(!std::ranges::borrowed_range<R>) void open(R&& segments, TrailerScratch& scratch,
                                                     Limits limits = {}) = delete;
+template <SegmentRange R>
+requires(!std::ranges::borrowed_range<R>) void open_copy(R&& segments, TrailerScratch& scratch,
+                                                         Limits limits = {}) = delete;
 
-}  // namespace v0
-}  // namespace gradtail
+// clang-format off
+/// Deleted: these segments are made on the fly, and their bytes may be gone when the view is used.
+/// If the type only points to its bytes, specialize enable_borrowed_segment for it.
+template <detail::OwningSegmentRange R>
+void open(R&& segments_of_a_type_that_must_enable_borrowed_segment, TrailerScratch& scratch, Limits limits = {}) = delete;
+template <detail::OwningSegmentRange R>
+void open_copy(R&& segments_of_a_type_that_must_enable_borrowed_segment, TrailerScratch& scratch, Limits limits = {}) = delete;
+// clang-format on
+
+}  // namespace gradtail::inline GRADTAIL_ABI
 
 /// Its iterators outlive it: open(message->payload(), scratch) takes the next trailer off.
-template <std::forward_iterator I>
-inline constexpr bool std::ranges::enable_borrowed_range<gradtail::PayloadSegments<I>> = true;
+template <std::forward_iterator It>
+inline constexpr bool std::ranges::enable_borrowed_range<gradtail::PayloadSegments<It>> = true;

@@ -2,9 +2,7 @@
 // Taking the trailer off a container, in place.
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
-#include <span>
+#include <ranges>
 
 #include "gradtail/append.hpp"
 #include "gradtail/bytes.hpp"
@@ -13,17 +11,7 @@
 #include "gradtail/result.hpp"
 #include "gradtail/scratch.hpp"
 
-namespace gradtail {
-inline namespace v0 {
-
-namespace detail {
-
-/// Opens a message and moves what the view borrows into the scratch. Errors as `open`.
-[[nodiscard]] GRADTAIL_API Result<TrailerView> open_into(std::span<const std::byte> message,
-                                                         TrailerScratch& scratch,
-                                                         Limits limits) noexcept;
-
-}  // namespace detail
+namespace gradtail::inline GRADTAIL_ABI {
 
 /// Takes exactly one trailer off a message and shrinks its buffer to the payload, in place. The
 /// view returned borrows from the scratch alone: the buffer may be changed, moved or freed.
@@ -31,11 +19,12 @@ namespace detail {
 /// the trailer. Cost: that of `open` and a copy of the trailer, whatever the payload's size.
 /// No allocation; the buffer keeps its capacity.
 template <ByteContainer C>
-[[nodiscard]] Result<TrailerView> strip(C& buffer, TrailerScratch& scratch, Limits limits = {}) {
-  const Result<TrailerView> taken = detail::open_into(detail::readable(buffer), scratch, limits);
+[[nodiscard]] Result<TrailerView> strip(C& buffer, TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND,
+                                        Limits limits = {}) {
+  const Result<TrailerView> taken =
+      detail::Parser::open_into(detail::readable(buffer), scratch.memory(), limits);
   if (taken) buffer.resize(std::ranges::size(buffer) - taken->trailer().size());
   return taken;
 }
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

@@ -8,13 +8,13 @@
 #include <span>
 #include <utility>
 
+#include "gradtail/export.hpp"
 #include "gradtail/metadata.hpp"
 #include "gradtail/result.hpp"
 #include "gradtail/wire.hpp"
 #include "gradtail/write.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
 
 /// The bytes of one trailer, for gather writes (iovec, slices, frames): the payload stays where it
 /// is. Self-contained, 616 bytes and their number, no allocation. It must outlive the send and stay
@@ -47,5 +47,4 @@ class Trailer {
   std::size_t size_ = 0;
 };
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

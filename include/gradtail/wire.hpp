@@ -5,10 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace gradtail {
-inline namespace v0 {
+#include "gradtail/export.hpp"
 
-/// Version that every writer of this library puts at -12 of the message.
+namespace gradtail::inline GRADTAIL_ABI {
+
+/// The version of the wire format, 12 bytes before the message's end.
 inline constexpr std::uint16_t format_version = 1;
 
 /// Bytes of the footer, the last part of every trailer.
@@ -16,10 +17,6 @@ inline constexpr std::size_t footer_size = 16;
 
 /// Bytes of the smallest trailer, the one with no field set.
 inline constexpr std::size_t min_trailer_size = 32;
-
-/// Bytes of the largest trailer that this version can write: every field set and 128 device pairs.
-/// Reserve `payload + max_trailer_size` and nothing of gradtail ever reallocates.
-inline constexpr std::size_t max_trailer_size = 616;
 
 /// Most device pairs that one trailer holds.
 inline constexpr std::size_t max_device_pairs = 128;
@@ -30,10 +27,8 @@ struct Limits {
   /// summed. Above `most` it counts as `most`.
   std::size_t trailer_size = 4096;
 
-  /// What trailer_size can be raised to, in bytes: the bound on the stack that `open` takes for a
-  /// trailer of an unusual layout (at the default limit, 4 KiB).
+  /// What trailer_size can be raised to, in bytes. Positions in a FlatBuffers vtable have 16 bits.
   static constexpr std::size_t most = 65536;
 };
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

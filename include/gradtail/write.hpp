@@ -16,8 +16,7 @@
 #include "gradtail/result.hpp"
 #include "gradtail/wire.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
 
 /// Bytes of the trailer for this metadata: exact, a multiple of 8, min_trailer_size to
 /// max_trailer_size for metadata that a writer accepts. It depends on which fields are set and on
@@ -54,5 +53,4 @@ requires(!std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t
   return detail::write_error(metadata, payload_size);
 }
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

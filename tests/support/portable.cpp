@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stands in for src/crc32c.cpp: a machine without an instruction for CRC-32C.
-#include "crc32c.hpp"
+// Stands in for src/fast/cpu.cpp: a machine without an instruction for CRC-32C.
+#include "fast/cpu.hpp"
 
-const bool gradtail::detail::has_crc_instruction = false;
+#if GRADTAIL_FAST_PATH
+const bool gradtail::detail::fast::has_crc_instruction = false;
+#endif

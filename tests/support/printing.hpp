@@ -7,8 +7,7 @@
 #include "gradtail/error.hpp"
 #include "gradtail/metadata.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
 
 inline doctest::String toString(const AutogradMetadata& metadata) {
   return to_string(metadata).c_str();
@@ -16,5 +15,4 @@ inline doctest::String toString(const AutogradMetadata& metadata) {
 
 inline doctest::String toString(const Error& error) { return to_string(error).c_str(); }
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

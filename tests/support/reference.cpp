@@ -3,6 +3,8 @@
 #include "reference.hpp"
 
 #include <cstring>
+#include <tuple>
+#include <type_traits>
 
 #include "autograd_metadata_generated.h"
 
@@ -51,22 +53,26 @@ void mend_checksum(Bytes& message) {
 }
 
 Bytes table_of(const gradtail::AutogradMetadata& m) {
-  namespace fbs = gradtail::fbs;
+  using namespace gradtail::detail;
   flatbuffers::FlatBufferBuilder builder;
-  std::vector<fbs::DevicePair> pairs;
+  std::vector<gradtail::fbs::DevicePair> pairs;
   for (const auto& [source, target] : m.device_map) {
-    pairs.emplace_back(fbs::Device(source.type, source.index),
-                       fbs::Device(target.type, target.index));
+    pairs.emplace_back(gradtail::fbs::Device(source.type, source.index),
+                       gradtail::fbs::Device(target.type, target.index));
   }
-  flatbuffers::Offset<flatbuffers::Vector<const fbs::DevicePair*>> map;
+  flatbuffers::Offset<flatbuffers::Vector<const gradtail::fbs::DevicePair*>> map;
   if (!pairs.empty()) map = builder.CreateVectorOfStructs(pairs);
-  fbs::FinishAutogradMetadataBuffer(
-      builder, fbs::CreateAutogradMetadata(builder, m.context_id, m.message_id, m.from_worker_id,
-                                           m.wrapped_message_type, map, m.retain_graph,
-                                           m.rref_created_on, m.rref_local_id));
-  Bytes table(builder.GetSize());
-  std::memcpy(table.data(), builder.GetBufferPointer(), table.size());
-  return table;
+  const Either argument{[&](const ScalarField auto& f) { return f.get(m); },
+                        [&](const DeviceMap&) { return map; }};
+  const auto table = std::apply(
+      [&](const auto&... f) {
+        return gradtail::fbs::CreateAutogradMetadata(builder, argument(f)...);
+      },
+      fields);
+  gradtail::fbs::FinishAutogradMetadataBuffer(builder, table);
+  Bytes bytes(builder.GetSize());
+  std::memcpy(bytes.data(), builder.GetBufferPointer(), bytes.size());
+  return bytes;
 }
 
 Bytes trailer_of(const gradtail::AutogradMetadata& metadata, std::uint64_t payload_size) {
@@ -84,16 +90,27 @@ std::vector<gradtail::DevicePair> pairs(std::size_t count) {
   return map;
 }
 
-gradtail::AutogradMetadata fields_of(unsigned set, std::span<const gradtail::DevicePair> map) {
+gradtail::AutogradMetadata fields_of(gradtail::detail::FieldSet set,
+                                     std::span<const gradtail::DevicePair> map) {
+  using namespace gradtail::detail;
   gradtail::AutogradMetadata m;
-  if ((set & 1) != 0) m.context_id = 0x7112131415161718;
-  if ((set & 2) != 0) m.message_id = 0x2122232425262728;
-  if ((set & 4) != 0) m.from_worker_id = 0x31323334;
-  if ((set & 8) != 0) m.wrapped_message_type = 0xF1424344;
-  if ((set & 16) != 0) m.device_map = map;
-  if ((set & 32) != 0) m.retain_graph = true;
-  if ((set & 64) != 0) m.rref_created_on = 0x51525354;
-  if ((set & 128) != 0) m.rref_local_id = 0x6162636465666768;
+  const auto set_scalar = [&](const ScalarField auto& f) {
+    if ((set >> f.slot & 1) == 0) return;
+    using Field = std::decay_t<decltype(f)>;
+    if constexpr (std::is_same_v<decltype(Field::absent), bool>) {
+      m.*f.member = !f.absent;
+    } else {
+      // No byte is in two fields: 10 11 12 13 14 15 16 17, 18 19 1A and so on.
+      constexpr std::uint64_t first = 0x1716151413121110;
+      constexpr std::uint64_t step = 0x0808080808080808;
+      static_assert(Field::slot < 13, "0x17 + 13 * 8 is the largest positive byte");
+      m.*f.member = static_cast<decltype(Field::absent)>(first + f.slot * step);
+    }
+  };
+  const auto set_map = [&](const DeviceMap& f) {
+    if ((set >> f.slot & 1) != 0) m.device_map = map;
+  };
+  for_each_field(Either{set_scalar, set_map});
   return m;
 }
 

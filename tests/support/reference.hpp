@@ -3,12 +3,16 @@
 // there.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "fields.hpp"
 #include "gradtail/metadata.hpp"
+#include "gradtail/open.hpp"
+#include "layout.hpp"
 
 namespace reference {
 
@@ -32,8 +36,9 @@ Bytes trailer_of(const gradtail::AutogradMetadata& metadata, std::uint64_t paylo
 /// `count` device pairs, ascending by source, each target once.
 std::vector<gradtail::DevicePair> pairs(std::size_t count);
 
-/// The fields whose bits are set, bit 0 for context_id, with values that differ in every byte.
-gradtail::AutogradMetadata fields_of(unsigned set, std::span<const gradtail::DevicePair> map);
+/// The fields in the set, with values that differ in every byte.
+gradtail::AutogradMetadata fields_of(gradtail::detail::FieldSet set,
+                                     std::span<const gradtail::DevicePair> map);
 
 /// Bytes that are not zero and no trailer.
 Bytes payload_of(std::size_t size);
@@ -58,13 +63,37 @@ inline constexpr gradtail::AutogradMetadata mapped{.context_id = forward.context
                                                    .device_map = two_pairs};
 
 /// Every field.
-inline constexpr gradtail::AutogradMetadata full{.context_id = forward.context_id,
-                                                 .message_id = forward.message_id,
-                                                 .from_worker_id = 1,
-                                                 .wrapped_message_type = 0x100,
-                                                 .device_map = two_pairs,
-                                                 .retain_graph = true,
-                                                 .rref_created_on = 3,
-                                                 .rref_local_id = 77};
+inline const gradtail::AutogradMetadata full = fields_of(gradtail::detail::all_fields, two_pairs);
+
+/// All sets of fields, to be iterated over.
+inline constexpr auto all_sets = [] {
+  std::array<gradtail::detail::FieldSet, gradtail::detail::all_fields + 1> sets{};
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    sets[i] = static_cast<gradtail::detail::FieldSet>(i);
+  }
+  return sets;
+}();
+
+/// The sets of a few fields that tests name.
+inline constexpr gradtail::detail::FieldSet map_only =
+    gradtail::detail::set_of(&gradtail::AutogradMetadata::device_map);
+inline constexpr gradtail::detail::FieldSet forward_set =
+    gradtail::detail::set_of(&gradtail::AutogradMetadata::context_id) |
+    gradtail::detail::set_of(&gradtail::AutogradMetadata::message_id) |
+    gradtail::detail::set_of(&gradtail::AutogradMetadata::from_worker_id) |
+    gradtail::detail::set_of(&gradtail::AutogradMetadata::wrapped_message_type);
+inline constexpr gradtail::detail::FieldSet mapped_set = forward_set | map_only;
+
+/// What the full parser, without the fast path, makes of a trailer.
+inline gradtail::Result<gradtail::TrailerView> parse(std::span<const std::byte> trailer,
+                                                     std::uint64_t payload_size) {
+  gradtail::TrailerView view;
+  const gradtail::detail::Message message{
+      .last = trailer, .size = trailer.size(), .detached_payload_size = payload_size};
+  const gradtail::Limits no_limit{gradtail::Limits::most};
+  const auto error = gradtail::detail::Parser::parse(message, {}, no_limit, view);
+  if (error != gradtail::detail::no_error) return error;
+  return view;
+}
 
 }  // namespace reference

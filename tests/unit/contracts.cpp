@@ -29,6 +29,16 @@ concept Opens = requires(Arguments&&... arguments) {
   gradtail::open(std::forward<Arguments>(arguments)...);
 };
 
+template <class Bytes>
+concept OpensTrailer = requires(Bytes&& bytes) {
+  gradtail::open_trailer(std::forward<Bytes>(bytes), 0);
+};
+
+template <class... Arguments>
+concept Copies = requires(Arguments&&... arguments) {
+  gradtail::open_copy(std::forward<Arguments>(arguments)...);
+};
+
 template <class... Arguments>
 concept Strips = requires(Arguments&&... arguments) {
   gradtail::strip(std::forward<Arguments>(arguments)...);
@@ -90,19 +100,17 @@ struct OwningBuffer {
   std::string bytes;
 };
 
-/// As OwningBuffer, without an allocation.
+/// Trivially copyable and as small as a pointer or two, and yet it holds its bytes.
 struct InlineBuffer {
   const void* data() const { return bytes; }
   std::size_t size() const { return sizeof bytes; }
-  char bytes[64];
+  char bytes[16];
 };
 
-/// As ConstBuffer, with other things to refer to: as large as so many pointers.
-template <std::size_t pointers>
-struct WideBuffer {
-  const void* data() const;
-  std::size_t size() const;
-  void* others[pointers];
+/// As an iovec, but it holds its bytes.
+struct InlineIovec {
+  char iov_base[16];
+  std::size_t iov_len;
 };
 
 /// Containers that lack one thing each.
@@ -139,6 +147,9 @@ struct Generated {
 
 }  // namespace contracts
 
+template <>
+inline constexpr bool gradtail::enable_borrowed_segment<contracts::ConstBuffer> = true;
+
 using namespace contracts;  // NOLINT: named only because its functions have no bodies
 
 TEST_CASE("bytes that stay are opened, an owner that goes doesn't compile") {
@@ -162,6 +173,11 @@ TEST_CASE("bytes that stay are opened, an owner that goes doesn't compile") {
   static_assert(!Opens<ConvertingOwner>);
   static_assert(!Opens<std::vector<int>&>);
   static_assert(!Opens<std::vector<char8_t>&>);
+  static_assert(OpensTrailer<std::string&> && OpensTrailer<std::string_view>);
+  static_assert(!OpensTrailer<std::string> && !OpensTrailer<std::array<std::byte, 64>>);
+  static_assert(Copies<std::string&, TrailerScratch&> && Copies<Spans&, TrailerScratch&>);
+  static_assert(!Copies<std::string, TrailerScratch&> && !Copies<Spans, TrailerScratch&>);
+  static_assert(!Copies<std::string&, TrailerScratch>);
 }
 
 TEST_CASE("segments that stay are opened, an owner of segments that goes doesn't compile") {
@@ -191,13 +207,14 @@ TEST_CASE("segments are bytes, data() and size(), or an iovec; no owning tempora
   static_assert(SegmentRange<Generated<ConstBuffer>>);
   static_assert(SegmentRange<Generated<iovec>>);
   static_assert(SegmentRange<Generated<std::string&>>);
-  static_assert(SegmentRange<Generated<WideBuffer<4>>>);
-  static_assert(!SegmentRange<Generated<WideBuffer<5>>>);
   static_assert(!SegmentRange<Generated<std::string>>);
   static_assert(!SegmentRange<Generated<std::vector<std::byte>>>);
   static_assert(!SegmentRange<Generated<std::array<std::byte, 8>>>);
   static_assert(!SegmentRange<Generated<OwningBuffer>>);
   static_assert(!SegmentRange<Generated<InlineBuffer>>);
+  static_assert(!SegmentRange<Generated<InlineIovec>>);
+  static_assert(SegmentRange<std::vector<InlineBuffer>> && SegmentRange<std::vector<InlineIovec>>);
+  static_assert(!Opens<Generated<InlineBuffer>&, TrailerScratch&>);
   static_assert(!SegmentRange<std::vector<int>>);
   static_assert(!SegmentRange<std::vector<char>>);
   static_assert(!SegmentRange<std::vector<std::vector<int>>>);
@@ -252,6 +269,11 @@ TEST_CASE("trailers are written to memory that stays, and lend their bytes only 
   static_assert(Points<Result<Trailer>&> && Points<const Result<Trailer>&>);
   static_assert(!Points<Result<Trailer>>);  // Trailer::make(...)->bytes() would dangle
   static_assert(!Points<const Result<Trailer>>);
+  // Of a temporary, the value itself: a reference to it or into it would dangle.
+  static_assert(std::is_same_v<decltype(open(Spans{}[0]).value()), MessageView>);
+  static_assert(std::is_same_v<decltype(*open(Spans{}[0])), MessageView>);
+  static_assert(std::is_same_v<decltype(open(Spans{}[0]).error()), Error>);
+  static_assert(std::is_same_v<decltype(MessageView().metadata()), AutogradMetadata>);
 }
 
 TEST_CASE("views are cheap to copy, the scratch stays where it is") {
@@ -261,6 +283,10 @@ TEST_CASE("views are cheap to copy, the scratch stays where it is") {
   static_assert(std::is_trivially_copyable_v<TrailerView>);
   static_assert(std::is_trivially_copyable_v<MessageView>);
   static_assert(std::is_trivially_copyable_v<SegmentedMessageView<Spans::const_iterator>>);
+  // Only the parser makes views that hold anything.
+  static_assert(!std::is_default_constructible_v<detail::ParserKey>);
+  static_assert(!std::is_constructible_v<TrailerView, AutogradMetadata, Spans::value_type>);
+  static_assert(!std::is_constructible_v<MessageView, TrailerView, std::size_t>);
   static_assert(std::is_trivially_copyable_v<Result<MessageView>>);
   static_assert(std::is_trivially_copyable_v<Trailer>);
   static_assert(!std::is_copy_constructible_v<TrailerScratch>);
@@ -273,6 +299,8 @@ TEST_CASE("what is declared not to throw is declared so") {
   using Message = std::span<const std::byte>;
   static_assert(noexcept(open(Message{})));
   static_assert(noexcept(open(std::declval<std::string&>(), Limits{})));
+  static_assert(noexcept(open_trailer(Message{}, 0))&& noexcept(peek(Message{}, 0)));
+  static_assert(noexcept(open_copy(Message{}, std::declval<TrailerScratch&>())));
   static_assert(noexcept(trailer_size(AutogradMetadata{})));
   static_assert(noexcept(write_trailer(std::span<std::byte>{}, AutogradMetadata{}, 0)));
   static_assert(noexcept(write_trailer(std::declval<std::string&>(), AutogradMetadata{}, 0)));

@@ -31,9 +31,12 @@ TEST_CASE("every error is a whole sentence with code and offset") {
   CHECK(text(Code::unsupported, Check::required_flags) ==
         "unsupported at byte 42: a required flag is unknown: the peer is newer");
   CHECK(text(Code::corrupt, Check::trailer_size) ==
-        "corrupt at byte 42: trailer_size must be a multiple of 8 from 32 to the message's size");
+        "corrupt at byte 42: trailer_size must be a multiple of 8 from 32 to the message's size, "
+        "and exactly the size "
+        "of a detached trailer");
   CHECK(text(Code::too_large, Check::limit) ==
-        "too_large at byte 42: trailer_size is over the limit, the caller's or the scratch's size");
+        "too_large at byte 42: trailer_size is over the limit, which is the caller's or the "
+        "scratch's size");
   CHECK(text(Code::corrupt, Check::checksum) ==
         "corrupt at byte 42: the checksum is wrong: a damaged trailer, or one behind a payload of "
         "another length");
@@ -59,15 +62,16 @@ TEST_CASE("a values error names the field and its range") {
            Row{Field::device_map_type, "device_map: a device type must be 0..63"},
            Row{Field::device_map_index, "device_map: a device index must be -1..127"},
            Row{Field::device_map_source,
-               "device_map: no source may be there twice, and on the wire they ascend by type and "
+               "device_map: no two pairs may have the same source, and on the wire sources ascend "
+               "by type and "
                "index"},
-           Row{Field::device_map_target, "device_map: no two sources may have the same target"},
+           Row{Field::device_map_target, "device_map: no two pairs may have the same target"},
            Row{Field::retain_graph, "retain_graph must be 0 or 1"},
            Row{Field::rref_created_on, "rref_created_on must be 0..2^31-1, or -1 for absent"},
            Row{Field::rref_local_id, "rref_local_id must be 0..2^63-1, or -1 for absent"},
            Row{Field::id_worker, "the worker of an id must be 0..32767"},
            Row{Field::id_counter,
-               "the counter of an id must be 0..281474976710654 (2^48-2), and there are no more"},
+               "the counter of an id must be 0..281474976710654 (2^48-2): no ids are left"},
        }) {
     const bool of_id = field == Field::id_worker || field == Field::id_counter;
     CHECK(text(Code::invalid, Check::values, field) ==
@@ -77,9 +81,9 @@ TEST_CASE("a values error names the field and its range") {
 
 TEST_CASE("numbers that are none of the enumerators are still text") {
   CHECK(to_string(static_cast<Code>(99)) == "unknown");
-  CHECK(text(static_cast<Code>(99), static_cast<Check>(99)) == "unknown at byte 42: unknown check");
+  CHECK(text(static_cast<Code>(99), static_cast<Check>(99)) == "unknown at byte 42: unknown");
   CHECK(text(Code::invalid, Check::values, static_cast<Field>(99)) ==
-        "invalid at byte 42: a value is out of range");
+        "invalid at byte 42: unknown");
 }
 
 TEST_CASE("errors are equal where code, check, field and offset are") {

@@ -33,11 +33,11 @@ namespace {
 std::vector<AutogradMetadata> metadata_sets() {
   static const auto map = reference::pairs(128);
   std::vector<AutogradMetadata> sets = {reference::forward, reference::mapped, reference::full};
-  for (const unsigned set : {0x00U, 0x01U, 0x03U, 0x04U, 0x10U, 0x23U, 0xC1U, 0xEFU}) {
+  for (const auto set : reference::all_sets) {
     sets.push_back(reference::fields_of(set, reference::two_pairs));
   }
-  sets.push_back(reference::fields_of(0x1F, std::span(map).first(7)));
-  sets.push_back(reference::fields_of(0xFF, map));
+  sets.push_back(reference::fields_of(reference::mapped_set, std::span(map).first(7)));
+  sets.push_back(reference::fields_of(gradtail::detail::all_fields, map));
   return sets;
 }
 

@@ -31,7 +31,7 @@ Error error_of(const Bytes& message, Limits limits = {}) {
 
 TEST_CASE("every set of fields comes back, with payload and trailer where they lie") {
   const auto map = reference::pairs(8);
-  for (unsigned set = 0; set < 256; ++set) {
+  for (const auto set : reference::all_sets) {
     for (const std::size_t count : std::array<std::size_t, 4>{1, 2, 7, 8}) {
       const AutogradMetadata metadata = reference::fields_of(set, std::span(map).first(count));
       aligned_and_misaligned(reference::message_of(19, metadata), [&](auto bytes) {

@@ -19,10 +19,10 @@ TEST_CASE("a result has std::expected's member names, categories and constants")
   static_assert(!std::is_default_constructible_v<R>);
   static_assert(std::is_same_v<decltype(std::declval<R&>().value()), int&>);
   static_assert(std::is_same_v<decltype(std::declval<const R&>().value()), const int&>);
-  static_assert(std::is_same_v<decltype(std::declval<R>().value()), int&&>);
+  static_assert(std::is_same_v<decltype(std::declval<R>().value()), int>);
   static_assert(std::is_same_v<decltype(*std::declval<R&>()), int&>);
   static_assert(std::is_same_v<decltype(*std::declval<const R&>()), const int&>);
-  static_assert(std::is_same_v<decltype(*std::declval<R>()), int&&>);
+  static_assert(std::is_same_v<decltype(*std::declval<R>()), int>);
   static_assert(std::is_same_v<decltype(std::declval<R&>().operator->()), int*>);
   static_assert(std::is_same_v<decltype(std::declval<const R&>().operator->()), const int*>);
   static_assert(std::is_same_v<decltype(std::declval<const R&>().error()), const Error&>);

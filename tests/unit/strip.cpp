@@ -35,7 +35,7 @@ TEST_CASE_TEMPLATE("the payload stays where it is and the view outlives the buff
                    std::vector<char>, std::vector<unsigned char>, std::vector<std::byte>,
                    std::string, std::pmr::vector<char>, std::pmr::string) {
   const auto map = reference::pairs(9);
-  for (unsigned set = 0; set < 256; ++set) {
+  for (const auto set : reference::all_sets) {
     const AutogradMetadata metadata = reference::fields_of(set, map);
     const Bytes message = reference::message_of(set, metadata);
     auto buffer = std::make_unique<C>(filled<C>(message));

@@ -33,7 +33,7 @@ bool holds(const Trailer& trailer, const Bytes& bytes) {
 TEST_CASE("a trailer's bytes are those that the writer writes, for every set of fields") {
   for (const std::size_t count : std::array<std::size_t, 4>{1, 2, 8, 128}) {
     const std::vector<DevicePair> map = reference::pairs(count);
-    for (unsigned set = 0; set < 256; ++set) {
+    for (const auto set : reference::all_sets) {
       const AutogradMetadata metadata = reference::fields_of(set, map);
       for (const std::uint64_t payload_size :
            {std::uint64_t{0}, std::uint64_t{77}, ~std::uint64_t{0}}) {
@@ -54,7 +54,7 @@ TEST_CASE("a trailer that wasn't made of anything has no bytes") {
 
 TEST_CASE("a trailer needs nothing of what it was made from") {
   std::optional<std::vector<DevicePair>> map = reference::pairs(7);
-  AutogradMetadata metadata = reference::fields_of(0xFF, *map);
+  AutogradMetadata metadata = reference::fields_of(gradtail::detail::all_fields, *map);
   const Bytes expected = reference::trailer_of(metadata, 5);
   const auto trailer = Trailer::make(metadata, 5);
   REQUIRE(trailer);
@@ -66,9 +66,10 @@ TEST_CASE("a trailer needs nothing of what it was made from") {
 
 TEST_CASE("copies and moved-to trailers have the bytes in themselves, of any size") {
   const std::vector<DevicePair> map = reference::pairs(128);
-  const Bytes large = reference::trailer_of(reference::fields_of(0xFF, map), 1);
+  const Bytes large =
+      reference::trailer_of(reference::fields_of(gradtail::detail::all_fields, map), 1);
   const Bytes small = reference::trailer_of({}, 2);
-  auto made = Trailer::make(reference::fields_of(0xFF, map), 1);
+  auto made = Trailer::make(reference::fields_of(gradtail::detail::all_fields, map), 1);
   REQUIRE(made);
   Trailer copy = *made;
   CHECK(holds(copy, large));

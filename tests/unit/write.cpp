@@ -9,10 +9,8 @@
 #include <random>
 
 #include "gradtail/open.hpp"
-#include "layout.hpp"
 #include "printing.hpp"
 #include "reference.hpp"
-#include "stamp.hpp"
 
 using gradtail::AutogradMetadata;
 using gradtail::Check;
@@ -40,7 +38,7 @@ Bytes written(const AutogradMetadata& metadata, std::uint64_t payload_size) {
 TEST_CASE("the bytes are FlatBufferBuilder's for every set of fields and every alignment of maps") {
   for (const std::size_t count : std::array<std::size_t, 7>{1, 2, 3, 4, 8, 127, 128}) {
     const std::vector<DevicePair> map = reference::pairs(count);
-    for (unsigned set = 0; set < 256; ++set) {
+    for (const auto set : reference::all_sets) {
       CAPTURE(count);
       CAPTURE(set);
       const AutogradMetadata metadata = reference::fields_of(set, map);
@@ -71,25 +69,27 @@ TEST_CASE("the payload's size is in the checksum with all of its 64 bits") {
 TEST_CASE("the documented sizes are the sizes") {
   const std::vector<DevicePair> map = reference::pairs(128);
   const auto mapped_size = [&](std::size_t count) {
-    return gradtail::trailer_size(reference::fields_of(0x1F, std::span(map).first(count)));
+    return gradtail::trailer_size(
+        reference::fields_of(reference::mapped_set, std::span(map).first(count)));
   };
   CHECK(gradtail::trailer_size({}) == 32);
   CHECK(gradtail::trailer_size({.context_id = 0}) == 48);
   CHECK(gradtail::trailer_size({.context_id = 0, .message_id = 0}) == 56);
   CHECK(gradtail::trailer_size(reference::forward) == 64);
   CHECK(gradtail::trailer_size({.context_id = 0, .message_id = 0, .retain_graph = true}) == 64);
-  CHECK(gradtail::trailer_size(reference::fields_of(0xEF, {})) == 88);
+  CHECK(gradtail::trailer_size(reference::fields_of(gradtail::detail::all_fields, {})) == 88);
   CHECK(mapped_size(1) == 80);
   CHECK(mapped_size(8) == 112);
   CHECK(mapped_size(128) == 592);
-  CHECK(gradtail::trailer_size(reference::fields_of(0xFF, map)) == gradtail::max_trailer_size);
+  CHECK(gradtail::trailer_size(reference::fields_of(gradtail::detail::all_fields, map)) ==
+        gradtail::max_trailer_size);
   static_assert(gradtail::max_trailer_size == 616);
   static_assert(gradtail::min_trailer_size == 32);
 }
 
 TEST_CASE("room one byte too small is refused and stays as it was") {
   const std::vector<DevicePair> map = reference::pairs(3);
-  for (unsigned set = 0; set < 256; ++set) {
+  for (const auto set : reference::all_sets) {
     const AutogradMetadata metadata = reference::fields_of(set, map);
     Bytes room(gradtail::trailer_size(metadata) - 1, std::byte{0xEE});
     const Bytes before = room;
@@ -104,11 +104,11 @@ TEST_CASE("room one byte too small is refused and stays as it was") {
 
 TEST_CASE("device pairs are written ascending by source, whatever their order") {
   std::vector<DevicePair> map = reference::pairs(128);
-  const Bytes expected = written(reference::fields_of(0x1F, map), 5);
+  const Bytes expected = written(reference::fields_of(reference::mapped_set, map), 5);
   std::mt19937 random(1);
   for (int round = 0; round < 20; ++round) {
     std::shuffle(map.begin(), map.end(), random);
-    CHECK(written(reference::fields_of(0x1F, map), 5) == expected);
+    CHECK(written(reference::fields_of(reference::mapped_set, map), 5) == expected);
   }
 }
 
@@ -138,18 +138,4 @@ TEST_CASE("other kinds of byte memory take the same bytes") {
   std::vector<unsigned char> vector(64);
   REQUIRE(write_trailer(std::span(vector), reference::forward, 3));
   CHECK(std::ranges::equal(std::as_bytes(std::span(vector)), expected));
-}
-
-TEST_CASE("the layout in closed form has one stamp for all maps of one alignment") {
-  using namespace gradtail::detail;
-  for (FieldSet set = 0; set < 256; ++set) {
-    for (std::size_t count = 1; count <= gradtail::max_device_pairs; ++count) {
-      const Layout layout = layout_of(set, count);
-      const Stamp stamp = make_stamp(set, count);
-      CHECK(layout.at == stamp.layout.at);
-      CHECK(layout.map == stamp.layout.map);
-      const bool mapped = (set & fields(Slot::device_map)) != 0;
-      CHECK(layout.size == stamp.layout.size + (mapped ? 4 * (count - stamp.pair_count) : 0));
-    }
-  }
 }

@@ -28,6 +28,7 @@
 #include <span>
 #include <vector>
 
+#include "gradtail/export.hpp"
 #include "gradtail/metadata.hpp"
 #include "gradtail/open.hpp"
 #include "gradtail/result.hpp"
@@ -36,8 +37,7 @@
 #include "gradtail/trailer.hpp"
 #include "gradtail/wire.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
 
 namespace detail {
 
@@ -59,7 +59,7 @@ inline void keep_first(std::vector<grpc::Slice>& slices, std::size_t size) {
   std::size_t count = 0;
   for (; size != 0; ++count) {
     grpc::Slice& slice = slices[count];
-    if (slice.size() > size) slice = first(slice, size);
+    if (slice.size() > size) slice = detail::first(slice, size);
     size -= slice.size();
   }
   slices.resize(count);
@@ -95,7 +95,7 @@ inline void keep_first(std::vector<grpc::Slice>& slices, std::size_t size) {
     const grpc::ByteBuffer& buffer, std::vector<grpc::Slice>& slices, TrailerScratch& scratch,
     Limits limits = {}) {
   detail::reference_slices(buffer, slices);
-  return open(slices, scratch, limits);
+  return gradtail::open(slices, scratch, limits);
 }
 
 /// Takes exactly one trailer off a buffer, which holds the payload alone from then on. Its slices
@@ -108,18 +108,12 @@ inline void keep_first(std::vector<grpc::Slice>& slices, std::size_t size) {
 [[nodiscard]] inline Result<TrailerView> strip(grpc::ByteBuffer& buffer, TrailerScratch& scratch,
                                                Limits limits = {}) {
   std::vector<grpc::Slice> slices;
-  const auto message = open(buffer, slices, scratch, limits);
+  detail::reference_slices(buffer, slices);
+  const auto message = gradtail::open_copy(slices, scratch, limits);
   if (!message) return message.error();
-  const std::span trailer = message->trailer();
-  const std::size_t payload_size = message->payload_size();
-  std::memmove(scratch.memory().data(), trailer.data(), trailer.size());
-  const Result<TrailerView> taken =
-      detail::read_trailer(scratch.memory().first(trailer.size()), payload_size);
-  if (!taken) return taken;  // only of bytes that change while they are read
-  detail::keep_first(slices, payload_size);
+  detail::keep_first(slices, message->payload_size());
   grpc::ByteBuffer(slices.data(), slices.size()).Swap(&buffer);
-  return taken;
+  return Result<TrailerView>(std::in_place, *message);
 }
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

@@ -11,6 +11,7 @@
 #include <ranges>
 #include <span>
 
+#include "gradtail/export.hpp"
 #include "gradtail/metadata.hpp"
 #include "gradtail/open.hpp"
 #include "gradtail/result.hpp"
@@ -19,8 +20,7 @@
 #include "gradtail/trailer.hpp"
 #include "gradtail/wire.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
 
 /// Adds the metadata's trailer to the message as one more payload, and returns the number of its
 /// bytes. They lie in `trailer`, which must stay as and where it is until the callback of
@@ -104,7 +104,7 @@ class ReceivedPayloads {
     const tensorpipe::Descriptor& descriptor, const tensorpipe::Allocation& allocation,
     TrailerScratch& scratch, Limits limits = {}) {
   const ReceivedPayloads payloads(descriptor, allocation);
-  return open(payloads, scratch, limits);
+  return gradtail::open(payloads, scratch, limits);
 }
 
 /// A view into temporary vectors of payloads would dangle.
@@ -113,8 +113,7 @@ void open(const tensorpipe::Descriptor&& descriptor, const tensorpipe::Allocatio
 void open(const tensorpipe::Descriptor& descriptor, const tensorpipe::Allocation&& allocation,
           TrailerScratch& scratch, Limits limits = {}) = delete;
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI
 
 /// Its iterators outlive it.
 template <>

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "gradtail/append.hpp"
+#include "gradtail/export.hpp"
 #include "gradtail/metadata.hpp"
 #include "gradtail/open.hpp"
 #include "gradtail/result.hpp"
@@ -22,23 +23,22 @@
 #include "gradtail/strip.hpp"
 #include "gradtail/wire.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
 
 /// Appends the metadata's trailer to the message's payload and returns the number of bytes
 /// appended. The tensors stay as they are. Reserve `payload + max_trailer_size` where the payload
-/// is made, or the vector reallocates once, to the exact size.
+/// is made, or the vector reallocates once.
 /// Errors, with the message unchanged: as `append` of a std::vector<char>.
 [[nodiscard]] inline Result<std::size_t> append(torch::distributed::rpc::Message& message,
                                                 const AutogradMetadata& metadata) {
-  return append(message.payload(), metadata);
+  return gradtail::append(message.payload(), metadata);
 }
 
 /// Opens the trailer at the end of the message's payload. The view borrows from the message, whose
 /// payload must outlive it and not change. Errors, cost and promises: as `open` of bytes.
 [[nodiscard]] inline Result<MessageView> open(const torch::distributed::rpc::Message& message,
                                               Limits limits = {}) noexcept {
-  return open(message.payload(), limits);
+  return gradtail::open(message.payload(), limits);
 }
 
 /// A view into a temporary message would dangle.
@@ -49,15 +49,15 @@ Result<MessageView> open(const torch::distributed::rpc::Message&& message,
 /// the payload may be moved out. Errors, with the message unchanged: as `strip` of a vector.
 [[nodiscard]] inline Result<TrailerView> strip(torch::distributed::rpc::Message& message,
                                                TrailerScratch& scratch, Limits limits = {}) {
-  return strip(message.payload(), scratch, limits);
+  return gradtail::strip(message.payload(), scratch, limits);
 }
 
 /// The worker as PyTorch counts them; -1, absent, stays -1. Throws c10::Error, with the number in
 /// its text, for one that doesn't fit 16 bits, which PyTorch would cut.
 [[nodiscard]] inline torch::distributed::rpc::worker_id_t to_torch_worker(std::int32_t worker) {
   using Worker = std::numeric_limits<torch::distributed::rpc::worker_id_t>;
-  TORCH_CHECK(worker >= -1 && worker <= Worker::max(), "gradtail: worker ", worker,
-              " is none of PyTorch's, which are 0 to ", Worker::max());
+  TORCH_CHECK(worker >= -1 && worker <= (Worker::max)(), "gradtail: worker ", worker,
+              " is out of range: PyTorch supports 0 to ", (Worker::max)());
   return static_cast<torch::distributed::rpc::worker_id_t>(worker);
 }
 
@@ -76,7 +76,8 @@ Result<MessageView> open(const torch::distributed::rpc::Message&& message,
 [[nodiscard]] inline std::unordered_map<c10::Device, c10::Device> to_torch(
     std::span<const DevicePair> pairs) {
   std::unordered_map<c10::Device, c10::Device> map;
-  for (const DevicePair& pair : pairs) map.emplace(to_torch(pair.source), to_torch(pair.target));
+  for (const DevicePair& pair : pairs)
+    map.emplace(gradtail::to_torch(pair.source), gradtail::to_torch(pair.target));
   return map;
 }
 
@@ -93,10 +94,9 @@ Result<MessageView> open(const torch::distributed::rpc::Message&& message,
   std::vector<DevicePair> pairs;
   pairs.reserve(map.size());
   for (const auto& [source, target] : map) {
-    pairs.emplace_back(from_torch(source), from_torch(target));
+    pairs.emplace_back(gradtail::from_torch(source), gradtail::from_torch(target));
   }
   return pairs;
 }
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

@@ -18,6 +18,7 @@
 #include <zmq.hpp>
 
 #include "gradtail/bytes.hpp"
+#include "gradtail/export.hpp"
 #include "gradtail/metadata.hpp"
 #include "gradtail/open.hpp"
 #include "gradtail/result.hpp"
@@ -26,8 +27,7 @@
 #include "gradtail/trailer.hpp"
 #include "gradtail/wire.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
 
 /// The frames of one multipart message: std::vector or std::deque of zmq::message_t,
 /// zmq::multipart_t.
@@ -55,7 +55,7 @@ requires(!std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t
                                                 const AutogradMetadata& metadata,
                                                 zmq::free_fn* free, void* hint = nullptr) {
   const std::span<std::byte> bytes = detail::writable(buffer);
-  const std::span<std::byte> room = bytes.subspan(std::min(payload_size, bytes.size()));
+  const std::span<std::byte> room = bytes.subspan((std::min)(payload_size, bytes.size()));
   const Result<Trailer> trailer = Trailer::make(metadata, payload_size);
   if (!trailer) return trailer.error();
   const std::size_t size = trailer->bytes().size();
@@ -86,7 +86,7 @@ template <FrameContainer C>
 /// A multipart message is a range of segments: open(frames, scratch).
 [[nodiscard]] inline Result<MessageView> open(const zmq::message_t& message,
                                               Limits limits = {}) noexcept {
-  return open(detail::segment_bytes(message), limits);
+  return gradtail::open(detail::segment_bytes(message), limits);
 }
 
 /// A view into a temporary message would dangle.
@@ -96,26 +96,22 @@ Result<MessageView> open(const zmq::message_t&& message, Limits limits = {}) = d
 /// frames that stay are the payload. The view returned borrows from the scratch alone.
 /// Errors, with the frames unchanged: as `open` of the frames; invalid (trailer_size) where a good
 /// trailer is not just the last frame. Offsets count from the first frame's first byte.
-/// Cost: that of `open` twice, whatever the payload's size. No allocation.
+/// Cost: that of `open_copy`, whatever the payload's size. No allocation.
 template <FrameContainer C>
 [[nodiscard]] Result<TrailerView> strip(C& frames, TrailerScratch& scratch, Limits limits = {}) {
-  const auto opened = open(frames, scratch, limits);
+  const auto opened = gradtail::open_copy(frames, scratch, limits);
   if (!opened) return opened.error();
-  const std::span<const std::byte> trailer = opened->trailer();
-  const std::size_t payload_size = opened->payload_size();
-  if (std::ranges::prev(frames.end())->size() != trailer.size()) {
+  const std::size_t trailer_size = opened->trailer().size();
+  if (std::ranges::prev(frames.end())->size() != trailer_size) {
     return Error{Code::invalid, Check::trailer_size, Field::none,
-                 payload_size + trailer.size() - footer_size};
+                 opened->payload_size() + trailer_size - footer_size};
   }
-  const std::span<std::byte> kept = scratch.memory().first(trailer.size());
-  std::memcpy(kept.data(), trailer.data(), trailer.size());
   if constexpr (requires { frames.pop_back(); }) {
     frames.pop_back();
   } else {
     static_cast<void>(frames.remove());  // as zmq::multipart_t calls it
   }
-  return detail::read_trailer(kept, payload_size);
+  return Result<TrailerView>(std::in_place, *opened);
 }
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

@@ -7,24 +7,33 @@
 #include <random>
 #include <vector>
 
+#include "fast/device_map.hpp"
 #include "gradtail/write.hpp"
 #include "guarded_memory.hpp"
 #include "reference.hpp"
-#include "values.hpp"
+#include "validate.hpp"
 
 using gradtail::AutogradMetadata;
 using gradtail::Device;
 using gradtail::DevicePair;
 using gradtail::Field;
-using gradtail::detail::BadValue;
-using gradtail::detail::first_bad_value;
-using gradtail::detail::pairs_valid;
+using gradtail::detail::BadPair;
+using gradtail::detail::first_bad_pair;
+using gradtail::detail::PairOrder;
 using Map = std::vector<DevicePair>;
 
 namespace {
 
+#if GRADTAIL_FAST_PATH
+using gradtail::detail::fast::is_valid_map;
+#else
+bool is_valid_map(std::span<const DevicePair> map) {
+  return first_bad_pair(map, PairOrder::wire).field == Field::none;
+}
+#endif
+
 /// FORMAT.md, section 6, check 9, word for word.
-BadValue plainly_bad(const Map& map) {
+BadPair plainly_bad(const Map& map) {
   const auto type_bad = [](Device d) { return d.type < 0 || d.type > 63; };
   const auto index_bad = [](Device d) { return d.index < -1; };
   const auto rank = [](Device d) { return 1000 * d.type + d.index; };
@@ -44,9 +53,9 @@ BadValue plainly_bad(const Map& map) {
 }
 
 void check_agrees(const Map& map) {
-  const BadValue plain = plainly_bad(map);
-  const BadValue bad = first_bad_value({}, map, 0);
-  if (pairs_valid(map) != (plain.field == Field::none) || bad.field != plain.field ||
+  const BadPair plain = plainly_bad(map);
+  const BadPair bad = first_bad_pair(map, PairOrder::wire);
+  if (is_valid_map(map) != (plain.field == Field::none) || bad.field != plain.field ||
       bad.pair != plain.pair) {
     FAIL(gradtail::to_string(AutogradMetadata{.device_map = map}));
   }
@@ -193,8 +202,8 @@ TEST_CASE("no pair outside of a map is looked at") {
         std::ranges::copy(std::as_bytes(std::span(map)), room.begin());
         const std::span fenced{reinterpret_cast<const DevicePair*>(room.data()), count};
         const bool good = round == 0;
-        CHECK(pairs_valid(fenced) == good);
-        CHECK((first_bad_value({}, fenced, 0).field == Field::none) == good);
+        CHECK(is_valid_map(fenced) == good);
+        CHECK((first_bad_pair(fenced, PairOrder::wire).field == Field::none) == good);
         std::array<std::byte, gradtail::max_trailer_size> trailer;
         CHECK(gradtail::write_trailer(trailer, {.device_map = fenced}, 0).has_value() == good);
       }

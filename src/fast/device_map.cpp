@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the first value that the schema doesn't allow.
-#include "values.hpp"
+// Checks device maps four pairs at a time.
+#include "fast/device_map.hpp"
 
 #include <array>
 #include <bit>
@@ -8,38 +8,12 @@
 #include <cstring>
 
 #include "gradtail/wire.hpp"
+#include "validate.hpp"
 
-namespace gradtail {
-inline namespace v0 {
-namespace detail {
+namespace gradtail::inline GRADTAIL_ABI::detail::fast {
 namespace {
 
-constexpr std::size_t device_types = 64;
-
-constexpr bool type_valid(Device device) noexcept {
-  return device.type >= 0 && static_cast<std::size_t>(device.type) < device_types;
-}
-
-constexpr bool index_valid(Device device) noexcept { return device.index >= -1; }
-
-/// The first pair whose target an earlier pair has, or the number of pairs. Devices are in range,
-/// and there are at most max_device_pairs.
-std::size_t first_repeated_target(std::span<const DevicePair> map) noexcept {
-  constexpr std::size_t numbers = device_types << 8;
-  const auto number = [](Device d) {
-    return std::size_t{static_cast<std::uint8_t>(d.type)} << 8 | static_cast<std::uint8_t>(d.index);
-  };
-  // Only what the first loop writes is read: nothing has to be cleared.
-  std::array<std::uint8_t, numbers> first;  // NOLINT
-  for (std::size_t i = map.size(); i-- > 0;) {
-    first[number(map[i].target)] = static_cast<std::uint8_t>(i);
-  }
-  std::size_t i = 0;
-  while (i < map.size() && first[number(map[i].target)] == i) ++i;
-  return i;
-}
-
-/// Whether no target is there twice, of so few pairs that to compare each two is the quickest.
+/// Pairwise comparison: fastest for maps this small.
 bool few_targets_differ(std::span<const DevicePair> map) noexcept {
   for (std::size_t i = 1; i < map.size(); ++i) {
     for (std::size_t k = 0; k < i; ++k) {
@@ -49,19 +23,19 @@ bool few_targets_differ(std::span<const DevicePair> map) noexcept {
   return true;
 }
 
-/// The first pair that has a device out of range, or whose source isn't above the one before.
-BadValue first_misplaced(std::span<const DevicePair> map) noexcept {
+/// Whether devices are in range and sources ascend.
+bool few_are_in_order(std::span<const DevicePair> map) noexcept {
   for (std::size_t i = 0; i < map.size(); ++i) {
     const auto [source, target] = map[i];
-    if (!type_valid(source) || !type_valid(target)) return {Field::device_map_type, i};
-    if (!index_valid(source) || !index_valid(target)) return {Field::device_map_index, i};
-    if (i > 0 && !source_before(map[i - 1], map[i])) return {Field::device_map_source, i};
+    if (!type_valid(source) || !type_valid(target)) return false;
+    if (!index_valid(source) || !index_valid(target)) return false;
+    if (i > 0 && !source_before(map[i - 1], map[i])) return false;
   }
-  return {};
+  return true;
 }
 
 // Four pairs in a vector, for which gcc and clang use what the machine has. Passed by reference
-// only: machines without vectors have no way of their own to pass them.
+// only: machines without vectors have no convention for passing them by value.
 using Bytes [[gnu::vector_size(16)]] = std::uint8_t;
 using Numbers [[gnu::vector_size(16)]] = std::int16_t;  // one for each device
 using Words [[gnu::vector_size(16)]] = std::uint16_t;
@@ -92,7 +66,7 @@ using Halves [[gnu::vector_size(16)]] = std::uint64_t;
   numbers = reinterpret_cast<Numbers>(words);
 }
 
-/// What is to be seen of a map in one pass.
+/// What one pass over a map finds.
 struct Survey {
   bool in_order;          ///< devices are in range, and sources ascend
   std::uint64_t indices;  ///< one of 64 bits for the index of each target
@@ -114,7 +88,7 @@ struct Surveyor {
     indices |= bit(pairs[0]) | bit(pairs[1]) | bit(pairs[2]) | bit(pairs[3]);
   }
 
-  /// The first four: before the first there is none, for which -1 stands.
+  /// The first four. -1 stands for the pair before the first.
   [[gnu::always_inline]] void add_first(const DevicePair* pairs) noexcept {
     Bytes bytes;
     Numbers numbers;
@@ -125,7 +99,7 @@ struct Surveyor {
     add(pairs, bytes, numbers, reinterpret_cast<Numbers>(shifted));
   }
 
-  /// Four more: those before them are loaded from one pair earlier.
+  /// Four more. Their predecessors are loaded from one pair earlier.
   [[gnu::always_inline]] void add_next(const DevicePair* pairs) noexcept {
     Bytes bytes;
     Bytes bytes_before;
@@ -152,51 +126,31 @@ struct Surveyor {
   }
 };
 
-/// Of a map of four pairs or more.
+/// The map has four pairs or more.
 Survey survey_of(std::span<const DevicePair> map) noexcept {
   Surveyor surveyor;
   const DevicePair* const last = map.data() + map.size() - 4;
   surveyor.add_first(map.data());
   for (const DevicePair* four = map.data() + 4; four < last; four += 4) surveyor.add_next(four);
-  // The last four, of which some may have been there already: to see them again changes nothing.
+  // The last four. Seeing some of them again changes nothing.
   if (map.size() > 4) surveyor.add_next(last);
   return surveyor.result();
 }
 
-BadValue first_bad_pair(std::span<const DevicePair> map) noexcept {
-  if (map.size() > max_device_pairs) return {Field::device_map_size};
-  if (map.size() < 4 || !survey_of(map).in_order) {
-    if (const BadValue bad = first_misplaced(map); bad.field != Field::none) return bad;
-  }
-  const std::size_t repeated = first_repeated_target(map);
-  if (repeated < map.size()) return {Field::device_map_target, repeated};
-  return {};
-}
-
 }  // namespace
 
-bool pairs_valid(std::span<const DevicePair> map) noexcept {
+bool is_in_order(std::span<const DevicePair> map) noexcept {
+  return map.size() >= 4 && survey_of(map).in_order;
+}
+
+bool is_valid_map(std::span<const DevicePair> map) noexcept {
   if (map.size() > max_device_pairs) return false;
-  if (map.size() < 4) return first_misplaced(map).field == Field::none && few_targets_differ(map);
+  if (map.size() < 4) return few_are_in_order(map) && few_targets_differ(map);
   const Survey survey = survey_of(map);
   if (!survey.in_order) return false;
-  // As many bits as targets: no two have one index, let alone all else. Quick to see, and usual.
+  // As many bits as targets: all have different indices. Quick to see, and the common case.
   return static_cast<std::size_t>(std::popcount(survey.indices)) == map.size() ||
-         first_repeated_target(map) == map.size();
+         first_repeated(map, &DevicePair::target) == map.size();
 }
 
-BadValue first_bad_value(const AutogradMetadata& m, std::span<const DevicePair> map,
-                         std::uint8_t retain_graph) noexcept {
-  if (m.context_id < -1) return {Field::context_id};
-  if (m.message_id < -1) return {Field::message_id};
-  if (m.from_worker_id < -1) return {Field::from_worker_id};
-  if (const BadValue bad = first_bad_pair(map); bad.field != Field::none) return bad;
-  if (retain_graph > 1) return {Field::retain_graph};
-  if (m.rref_created_on < -1) return {Field::rref_created_on};
-  if (m.rref_local_id < -1) return {Field::rref_local_id};
-  return {};
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI::detail::fast

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the rest of the library sees of the fast path. Without it (-Dfast_path=false) the library
+// does the same, slower, and passes the same tests.
+//
+// The fast path knows a few prebuilt canonical tables (templates.hpp) and can only accept: it never
+// reports an error. What it declines, valid or not, goes to the full parser or the full writer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "gradtail/metadata.hpp"
+
+namespace gradtail::inline GRADTAIL_ABI::detail::fast {
+
+#if GRADTAIL_FAST_PATH
+
+/// Reads the trailer at the end of `tail`, the last bytes of a message that has `before` bytes
+/// more, into metadata that has no field set, and returns the trailer's size. Returns 0 for what it
+/// declines; the metadata may then be anything. Three of them, for their cost: the templates of
+/// messages that every pass has, inlined; all others; and any.
+[[nodiscard]] inline std::size_t read_inlined(std::span<const std::byte> tail, std::uint64_t before,
+                                              std::size_t limit,
+                                              AutogradMetadata& metadata) noexcept;
+[[nodiscard]] std::size_t read_rest(std::span<const std::byte> tail, std::uint64_t before,
+                                    std::size_t limit, AutogradMetadata& metadata) noexcept;
+[[nodiscard]] std::size_t read_any(std::span<const std::byte> tail, std::uint64_t before,
+                                   std::size_t limit, AutogradMetadata& metadata) noexcept;
+
+/// Copies the trailer at the end of a whole message to the front of the scratch, and reads the
+/// copy.
+[[nodiscard]] std::size_t read_copy(std::span<const std::byte> message,
+                                    std::span<std::byte> scratch, std::size_t limit,
+                                    AutogradMetadata& metadata) noexcept;
+
+/// Writes the trailer and returns its size, or returns 0 with nothing written. Three of them, for
+/// their cost: the templates of messages that every pass has, inlined one by one; and all others.
+[[nodiscard]] inline std::size_t write_forward(std::span<std::byte> room,
+                                               const AutogradMetadata& metadata,
+                                               std::uint64_t payload_size) noexcept;
+[[nodiscard]] inline std::size_t write_backward(std::span<std::byte> room,
+                                                const AutogradMetadata& metadata,
+                                                std::uint64_t payload_size) noexcept;
+[[nodiscard]] std::size_t write_rest(std::span<std::byte> room, const AutogradMetadata& metadata,
+                                     std::uint64_t payload_size) noexcept;
+
+/// The size of the trailer that one of the inlined two would write, or 0.
+[[nodiscard]] inline std::size_t template_size(const AutogradMetadata& metadata) noexcept;
+
+#else
+
+inline std::size_t read_inlined(auto&&...) noexcept { return 0; }
+inline std::size_t read_rest(auto&&...) noexcept { return 0; }
+inline std::size_t read_any(auto&&...) noexcept { return 0; }
+inline std::size_t read_copy(auto&&...) noexcept { return 0; }
+inline std::size_t write_forward(auto&&...) noexcept { return 0; }
+inline std::size_t write_backward(auto&&...) noexcept { return 0; }
+inline std::size_t write_rest(auto&&...) noexcept { return 0; }
+inline std::size_t template_size(auto&&...) noexcept { return 0; }
+
+#endif
+
+}  // namespace gradtail::inline GRADTAIL_ABI::detail::fast
+
+#if GRADTAIL_FAST_PATH
+#include "fast/read.hpp"
+#include "fast/write.hpp"
+#endif

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Canonical tables of the sets of fields that messages have, made at compile time by the code that
+// the full writer uses, too.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include "crc32c.hpp"
+#include "footer.hpp"
+#include "layout.hpp"
+
+namespace gradtail::inline GRADTAIL_ABI::detail::fast {
+
+/// Words up to the map's first pair, with all fields.
+inline constexpr std::size_t most_words = layout_of(all_fields, 2).map / 8 + 1;
+using Words = std::array<std::uint64_t, most_words>;
+
+/// Calls `use` with each index of Words as a constant, so that no loop and no array is left.
+template <class Use>
+[[gnu::always_inline]] inline void for_each_word(Use use) noexcept {
+  [&]<std::size_t... i>(std::index_sequence<i...>) __attribute__((always_inline)) {
+    (use(std::integral_constant<std::size_t, i>{}), ...);
+  }
+  (std::make_index_sequence<most_words>{});
+}
+
+/// A table with zeros for values. With a map, the one with one pair (odd counts) or two (even
+/// counts): only the parity changes the layout, and each two pairs more add 8 bytes at the end.
+struct Template {
+  Layout layout;
+  std::array<std::byte, 8 * most_words> bytes{};
+  Words words{};                            ///< the same as numbers
+  std::size_t prefix_size = 0;              ///< bytes before the first value
+  std::size_t prefix_words = 0;             ///< whole words of those
+  std::uint32_t prefix_crc = crc32c_start;  ///< the CRC after the whole words
+
+  /// Bytes of the trailer with this many pairs; of a table without a map, with none.
+  [[nodiscard]] constexpr std::size_t trailer_size(std::size_t pair_count) const noexcept {
+    return layout.size + 4 * (pair_count - layout.pair_count) + footer_size;
+  }
+  [[nodiscard]] constexpr std::size_t least_size() const noexcept {
+    return trailer_size(layout.pair_count);
+  }
+  [[nodiscard]] constexpr bool has_map() const noexcept { return layout.map != 0; }
+};
+
+[[nodiscard]] consteval Template make_template(FieldSet set, std::size_t pair_count) {
+  Template made;
+  made.layout = layout_of(set, pair_count);
+  std::array<std::byte, sizeof made.words> bytes{};
+  detail::store_structure(bytes.data(), made.layout);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    made.words[i / 8] |= std::to_integer<std::uint64_t>(bytes[i]) << (i % 8 * 8);
+  }
+  made.prefix_size = made.layout.table + 4;
+  made.prefix_words = made.prefix_size / 8;
+  for (std::size_t i = 0; i < made.prefix_words; ++i) {
+    made.prefix_crc = crc32c_step(made.prefix_crc, made.words[i]);
+  }
+  return made;
+}
+
+inline constexpr FieldSet backward_fields = set_of(&M::context_id) | set_of(&M::message_id);
+inline constexpr FieldSet forward_fields =
+    backward_fields | set_of(&M::from_worker_id) | set_of(&M::wrapped_message_type);
+inline constexpr FieldSet mapped_fields = forward_fields | set_of(&M::device_map);
+inline constexpr FieldSet retained_fields = backward_fields | set_of(&M::retain_graph);
+inline constexpr FieldSet cleanup_fields = set_of(&M::context_id);
+inline constexpr FieldSet rref_fields =
+    cleanup_fields | set_of(&M::rref_created_on) | set_of(&M::rref_local_id);
+
+/// Calls and their returns, without and with a device map.
+inline constexpr Template forward = make_template(forward_fields, 0);
+inline constexpr Template odd_map = make_template(mapped_fields, 1);
+inline constexpr Template even_map = make_template(mapped_fields, 2);
+/// Gradients, to be followed by another pass or not.
+inline constexpr Template backward = make_template(backward_fields, 0);
+inline constexpr Template retained = make_template(retained_fields, 0);
+/// RRef backward messages and cleanup requests.
+inline constexpr Template rref = make_template(rref_fields, 0);
+inline constexpr Template cleanup = make_template(cleanup_fields, 0);
+
+/// Whether the template's scalars are all present, and their values allowed. The common kind of
+/// field, of which only -1 and less are not, takes one instruction.
+template <const Template& t>
+[[nodiscard, gnu::always_inline]] inline bool has_scalars(const AutogradMetadata& m) noexcept {
+  std::int64_t signs = 0;
+  bool allowed = true;
+  const auto check = [&]<unsigned vt, class T>(const Scalar<vt, T>& f)
+      __attribute__((always_inline)) {
+    if (t.layout.at[f.slot] == 0) return;
+    if (std::is_signed_v<T> && f.absent == T(-1) && f.lowest == T{0} &&
+        f.highest == std::numeric_limits<T>::max()) {
+      signs |= static_cast<std::int64_t>(f.get(m));
+    } else {
+      allowed &= f.is_present(m) && f.allows(f.get(m));
+    }
+  };
+  detail::for_each_field(Either{check, do_nothing});
+  return signs >= 0 && allowed;
+}
+
+/// The bytes before the first value, to be compared. Apart from the template, of which nothing else
+/// is left in the library.
+template <const Template& t>
+inline constexpr auto prefix = [] {
+  std::array<std::byte, t.prefix_size> bytes{};
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<std::byte>(t.words[i / 8] >> (i % 8 * 8) & 0xFF);
+  }
+  return bytes;
+}();
+
+}  // namespace gradtail::inline GRADTAIL_ABI::detail::fast

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes trailers of the templates' fields. Each word is put together in a register, stored once,
+// and summed from the register: reading it back from memory would take longer than the sum.
+#pragma once
+
+#include <cstring>
+
+#include "fast/cpu.hpp"
+#include "fast/crc_instruction.hpp"
+#include "fast/fast.hpp"
+#include "fast/templates.hpp"
+
+namespace gradtail::inline GRADTAIL_ABI::detail::fast {
+
+/// Whether exactly the template's scalars are present, and their values allowed.
+template <const Template& t>
+[[nodiscard, gnu::always_inline]] inline bool fits(const AutogradMetadata& m) noexcept {
+  std::uint64_t others = 0;  // 0 if no other scalar is present
+  const auto add_other = [&](const ScalarField auto& f) __attribute__((always_inline)) {
+    if (t.layout.at[f.slot] == 0) others |= static_cast<std::uint64_t>(f.get(m) ^ f.absent);
+  };
+  detail::for_each_field(Either{add_other, do_nothing});
+  return has_scalars<t>(m) && others == 0;
+}
+
+/// `map` is valid, in wire order and, if the template has one, of its parity.
+template <const Template& t, class CrcStep>
+[[gnu::always_inline]] inline std::size_t write_as(std::span<std::byte> room,
+                                                   const AutogradMetadata& m,
+                                                   std::span<const DevicePair> map,
+                                                   std::uint64_t payload_size) noexcept {
+  const std::size_t size = t.trailer_size(map.size());
+  if (room.size() < size) return 0;
+  Words words = t.words;
+  const auto put = [&](std::size_t at, std::uint64_t value) __attribute__((always_inline)) {
+    words[at / 8] |= value << (at % 8 * 8);
+  };
+  const auto put_scalar = [&](const ScalarField auto& f) __attribute__((always_inline)) {
+    if (const std::size_t at = t.layout.at[f.slot]; at != 0) put(at, f.wire(m));
+  };
+  detail::for_each_field(Either{put_scalar, do_nothing});
+  std::size_t word_count = t.layout.size / 8;
+  if (t.has_map()) {
+    put(t.layout.map, map.size());
+    word_count = t.layout.map / 8 + 1;
+    if (t.layout.map % 8 == 0) {  // the first pair shares a word with the length
+      put(t.layout.map + 4, detail::load<std::uint32_t>(std::as_bytes(map).data()));
+      map = map.subspan(1);
+    }
+  }
+  std::byte* to = room.data();
+  Crc crc = t.prefix_crc;
+  const auto write = [&](std::uint64_t word) __attribute__((always_inline)) {
+    crc = CrcStep::add(crc, word);
+    detail::store(to, word);
+    to += 8;
+  };
+  for_each_word([&](auto i) __attribute__((always_inline)) {
+    if (i < t.prefix_words) {
+      detail::store(to, t.words[i]);
+      to += 8;
+    } else if (i < word_count) {
+      write(words[i]);
+    }
+  });
+  for (; !map.empty(); map = map.subspan(2)) {  // an even number of pairs is left
+    write(detail::load<std::uint64_t>(std::as_bytes(map).data()));
+  }
+  Footer footer{.trailer_size = static_cast<std::uint32_t>(size)};
+  write(footer.first_word());
+  footer.checksum = ~static_cast<std::uint32_t>(CrcStep::add(crc, payload_size));
+  detail::store(to, footer.last_word());
+  return size;
+}
+
+[[gnu::always_inline]] inline std::size_t write_forward(std::span<std::byte> room,
+                                                        const AutogradMetadata& m,
+                                                        std::uint64_t payload_size) noexcept {
+  if (!has_crc_instruction || !m.device_map.empty() || !fits<forward>(m)) return 0;
+  return write_as<forward, InstructionCrc>(room, m, {}, payload_size);
+}
+
+[[gnu::always_inline]] inline std::size_t write_backward(std::span<std::byte> room,
+                                                         const AutogradMetadata& m,
+                                                         std::uint64_t payload_size) noexcept {
+  if (!has_crc_instruction || !m.device_map.empty() || !fits<backward>(m)) return 0;
+  return write_as<backward, InstructionCrc>(room, m, {}, payload_size);
+}
+
+[[gnu::always_inline]] inline std::size_t template_size(const AutogradMetadata& m) noexcept {
+  if (!m.device_map.empty()) return 0;
+  if (fits<forward>(m)) return forward.least_size();
+  if (fits<backward>(m)) return backward.least_size();
+  return 0;
+}
+
+}  // namespace gradtail::inline GRADTAIL_ABI::detail::fast

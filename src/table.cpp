@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules of FORMAT.md, section 5, in their order. Each number from the table is loaded once and
+// compared with what is known before anything is found with it.
+#include "table.hpp"
+
+#include "little_endian.hpp"
+#include "validate.hpp"
+
+namespace gradtail::inline GRADTAIL_ABI::detail {
+
+std::optional<Positions> locate_fields(std::span<const std::byte> table) noexcept {
+  const auto inside = [&](std::size_t at, std::size_t size) {
+    return at <= table.size() && size <= table.size() - at;
+  };
+
+  // 2. The root offset.
+  const std::size_t root = load_once<std::uint32_t>(table.data());
+  if (root == 0 || root % 4 != 0 || !inside(root, 4)) return {};
+
+  // 3. The vtable, before or behind the root. Only this offset is signed.
+  const auto distance = static_cast<std::int32_t>(load_once<std::uint32_t>(&table[root]));
+  const std::int64_t signed_vtable = static_cast<std::int64_t>(root) - distance;
+  if (signed_vtable < 0) return {};
+  const auto vtable = static_cast<std::size_t>(signed_vtable);
+  if (vtable % 2 != 0 || !inside(vtable, 2)) return {};
+
+  // 4. The vtable's size.
+  const std::size_t vtable_size = load_once<std::uint16_t>(&table[vtable]);
+  if (vtable_size % 2 != 0 || !inside(vtable, vtable_size)) return {};
+
+  // 5. The fields.
+  Positions positions;
+  const bool misplaced = detail::any_field([&](const auto& f) {
+    const std::size_t slot = 4 + 2 * f.slot;
+    if (slot + 2 > vtable_size) return false;
+    const std::size_t offset = load_once<std::uint16_t>(&table[vtable + slot]);
+    if (offset == 0) return false;
+    positions.at[f.slot] = root + offset;
+    return (root + offset) % f.size != 0 || !inside(root + offset, f.size);
+  });
+  if (misplaced) return {};
+
+  // 6. The device map. That the offset is below 2^31 follows from its being inside.
+  if (const std::size_t at = positions.at[DeviceMap::slot]; at != 0) {
+    const std::size_t offset = load_once<std::uint32_t>(&table[at]);
+    if (offset == 0 || !inside(at, offset)) return {};
+    positions.map = at + offset;
+    if (positions.map % 4 != 0 || !inside(positions.map, 4)) return {};
+    positions.pair_count = load_once<std::uint32_t>(&table[positions.map]);
+    const std::size_t left = table.size() - positions.map - 4;
+    if (positions.pair_count > left / sizeof(DevicePair)) return {};
+  }
+  return positions;
+}
+
+BadValue read_fields(std::span<const std::byte> table, const Positions& positions,
+                     AutogradMetadata& metadata) noexcept {
+  BadValue bad;
+  const auto read_scalar = [&](const ScalarField auto& f) {
+    const std::size_t at = positions.at[f.slot];
+    if (at != 0 && !f.set(metadata, f.load(&table[at]))) bad = {f.error, at};
+    return bad.field != Field::none;
+  };
+  const auto read_map = [&](const DeviceMap&) {
+    if (positions.pair_count == 0) return false;
+    const std::size_t first = positions.map + 4;
+    metadata.device_map = {reinterpret_cast<const DevicePair*>(&table[first]),
+                           positions.pair_count};
+    const BadPair wrong = first_bad_pair(metadata.device_map, PairOrder::wire);
+    const bool is_size = wrong.field == Field::device_map_size;
+    bad = {wrong.field, is_size ? positions.map : first + sizeof(DevicePair) * wrong.pair};
+    return bad.field != Field::none;
+  };
+  detail::any_field(Either{read_scalar, read_map});
+  return bad;
+}
+
+}  // namespace gradtail::inline GRADTAIL_ABI::detail

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading a table of any valid layout, in place and at any alignment.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+
+#include "gradtail/error.hpp"
+#include "gradtail/metadata.hpp"
+#include "layout.hpp"
+
+namespace gradtail::inline GRADTAIL_ABI::detail {
+
+/// Check 8: where the fields are, if the layout is valid (FORMAT.md, section 5, rules 2 to 6). The
+/// table has 16 to Limits::most bytes.
+[[nodiscard]] std::optional<Positions> locate_fields(std::span<const std::byte> table) noexcept;
+
+/// A value that the schema doesn't allow, and its position in the table.
+struct BadValue {
+  Field field = Field::none;
+  std::size_t at = 0;
+};
+
+/// Check 9: reads the fields at these positions into metadata that has none set, up to the first
+/// that isn't allowed. Borrows the device map from the table.
+[[nodiscard]] BadValue read_fields(std::span<const std::byte> table, const Positions& positions,
+                                   AutogradMetadata& metadata) noexcept;
+
+}  // namespace gradtail::inline GRADTAIL_ABI::detail

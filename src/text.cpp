@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Appends words and numbers.
+#include "text.hpp"
+
+#include <array>
+#include <charconv>
+
+namespace gradtail::inline GRADTAIL_ABI::detail {
+
+Text& Text::operator<<(std::string_view words) {
+  text.append(words);
+  return *this;
+}
+
+Text& Text::operator<<(std::uint64_t number) {
+  std::array<char, 20> digits;  // NOLINT(*-member-init): to_chars writes what is used
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  return *this << std::string_view(digits.data(), end);
+}
+
+Text& Text::operator<<(std::int64_t number) {
+  const auto bits = static_cast<std::uint64_t>(number);
+  return number < 0 ? *this << "-" << 0 - bits : *this << bits;
+}
+
+}  // namespace gradtail::inline GRADTAIL_ABI::detail

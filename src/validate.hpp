@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The values that the schema allows in a device map (FORMAT.md, sections 3 and 6). The ranges of
+// scalars are in fields.hpp.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "gradtail/error.hpp"
+#include "gradtail/metadata.hpp"
+
+namespace gradtail::inline GRADTAIL_ABI::detail {
+
+/// What is wrong with a device map, and with which pair.
+struct BadPair {
+  Field field = Field::none;
+  std::size_t pair = 0;
+};
+
+/// The order in which a map's pairs have to be.
+enum class PairOrder : bool {
+  any,   ///< as writers take them: no source twice
+  wire,  ///< as they are stored: sources ascend strictly
+};
+
+/// The first pair that isn't allowed. Field::none if all are. For bytes that change meanwhile: some
+/// answer.
+[[nodiscard]] BadPair first_bad_pair(std::span<const DevicePair> map, PairOrder order) noexcept;
+
+/// The first pair whose source or target (`side`) an earlier pair has, too, or the number of pairs.
+/// Devices are in range.
+[[nodiscard]] std::size_t first_repeated(std::span<const DevicePair> map,
+                                         Device DevicePair::*side) noexcept;
+
+/// Device types are below this.
+inline constexpr int device_type_count = 64;
+
+[[nodiscard]] constexpr bool type_valid(Device device) noexcept {
+  return device.type >= 0 && device.type < device_type_count;
+}
+[[nodiscard]] constexpr bool index_valid(Device device) noexcept { return device.index >= -1; }
+
+/// The order of the wire: by the source's type, then its index, both signed.
+[[nodiscard]] constexpr bool source_before(const DevicePair& a, const DevicePair& b) noexcept {
+  return a.source.type != b.source.type ? a.source.type < b.source.type
+                                        : a.source.index < b.source.index;
+}
+
+}  // namespace gradtail::inline GRADTAIL_ABI::detail

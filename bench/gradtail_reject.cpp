@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a hostile sender can make a receiver do: messages that are refused as late as can be.
+// What a refusal costs: a row for each check, then what a hostile sender can make a receiver do.
 #include <cstring>
 
 #include "footer.hpp"
-#include "gradtail_way.hpp"
+#include "gradtail_codec.hpp"
 
 namespace bench {
 namespace {
@@ -12,114 +12,125 @@ using gradtail::Check;
 
 constexpr std::size_t limit = 4096;
 constexpr std::size_t largest_table = limit - footer_size;
-constexpr std::size_t pairs = gradtail::max_device_pairs;
+constexpr std::size_t most_pairs = gradtail::max_device_pairs;
 
 // Of a message with the four scalars and 128 pairs, which are the last of its table.
 constexpr std::size_t mapped_table = 592 - footer_size;
-constexpr std::size_t map_elements = mapped_table - 4 * pairs;
+constexpr std::size_t map_elements = mapped_table - 4 * most_pairs;
 
-/// Makes the table of a trailer, from one with 128 pairs. Returns the table's size.
-using Damage = std::size_t (*)(std::byte* table);
+/// Damages the trailer in `room`, `size` bytes, sealing it again if its checksum is to hold.
+/// Returns its new size.
+using Damage = std::size_t (*)(std::span<std::byte> room, std::size_t size, const Scalars& sent);
 
-std::size_t last_target_again(std::byte* table) {
-  std::memcpy(table + mapped_table - 2, table + mapped_table - 6, 2);
-  return mapped_table;
+/// Flips a bit of the byte that is `from_end` bytes before the trailer's end.
+template <std::size_t from_end>
+std::size_t footer_bit(std::span<std::byte> room, std::size_t size, const Scalars&) {
+  room[size - from_end] ^= std::byte{4};
+  return size;
+}
+
+/// Flips a bit of the table and seals it.
+template <std::size_t offset>
+std::size_t table_bit(std::span<std::byte> room, std::size_t size, const Scalars&) {
+  room[offset] ^= std::byte{4};
+  return seal(room.data(), size - footer_size, usual_payload);
+}
+
+std::size_t undamaged(std::span<std::byte>, std::size_t size, const Scalars&) { return size; }
+
+std::size_t negative_context(std::span<std::byte> room, std::size_t size, const Scalars& sent) {
+  constexpr std::int64_t refused = -2;
+  void* value = memmem(room.data(), size, &sent.context_id, sizeof sent.context_id);
+  if (value != nullptr) std::memcpy(value, &refused, sizeof refused);
+  return seal(room.data(), size - footer_size, usual_payload);
+}
+
+void repeat_last_target(std::span<std::byte> room) {
+  std::memcpy(room.data() + mapped_table - 2, room.data() + mapped_table - 6, 2);
+}
+
+std::size_t wrong_target(std::span<std::byte> room, std::size_t, const Scalars&) {
+  repeat_last_target(room);
+  return seal(room.data(), mapped_table, usual_payload);
 }
 
 /// The same, with bytes behind the table that nothing points at.
-std::size_t last_target_in_large(std::byte* table) {
-  last_target_again(table);
-  std::memset(table + mapped_table, 0, largest_table - mapped_table);
-  return largest_table;
+std::size_t wrong_target_in_large(std::span<std::byte> room, std::size_t, const Scalars&) {
+  repeat_last_target(room);
+  std::memset(room.data() + mapped_table, 0, largest_table - mapped_table);
+  return seal(room.data(), largest_table, usual_payload);
 }
 
-/// As many pairs as the limit lets in.
-std::size_t too_many_pairs(std::byte* table) {
-  constexpr std::uint32_t count = (largest_table - map_elements) / 4;
-  std::memcpy(table + map_elements - 4, &count, sizeof count);
-  std::memset(table + mapped_table, 0, largest_table - mapped_table);
-  return largest_table;
+std::size_t checksum_in_large(std::span<std::byte> room, std::size_t size, const Scalars& sent) {
+  return footer_bit<8>(room, wrong_target_in_large(room, size, sent), sent);
 }
 
-/// A map that ends one pair behind the end.
-std::size_t map_too_long(std::byte* table) {
-  too_many_pairs(table);
-  constexpr std::uint32_t count = (largest_table - map_elements) / 4 + 1;
-  std::memcpy(table + map_elements - 4, &count, sizeof count);
-  return largest_table;
+/// As many pairs as fit the limit, and one more if that is to be too many for the table.
+template <std::uint32_t more>
+std::size_t largest_map(std::span<std::byte> room, std::size_t, const Scalars&) {
+  constexpr std::uint32_t count = (largest_table - map_elements) / 4 + more;
+  std::memset(room.data() + mapped_table, 0, largest_table - mapped_table);
+  std::memcpy(room.data() + map_elements - 4, &count, sizeof count);
+  return seal(room.data(), largest_table, usual_payload);
 }
 
-std::size_t nothing(std::byte*) { return mapped_table; }
-
-/// A message of the ring with its trailer's table damaged and sealed again; or only its checksum.
-template <Damage damage, bool checksum_holds>
-void spoil(Ring& ring, std::size_t i) {
-  std::byte* table = ring.room(i).data();
-  const std::size_t size = seal(table, damage(table), usual_payload);
-  if (!checksum_holds) table[size - 8] ^= std::byte{1};
-  ring.finish(i, size);
-}
-
-template <Damage damage, bool checksum_holds, Check expected>
+template <class Codec, Damage damage, Check expected, std::size_t limit_size = limit>
 class RejectRow {
  public:
   bool ready() {
-    if (!fill(way_, ring_)) return false;
-    for (std::size_t i = 0; i < ring_size; ++i) spoil<damage, checksum_holds>(ring_, i);
-    return true;
-  }
-  [[gnu::always_inline]] bool run(std::size_t i) {
-    const auto opened = gradtail::open(ring_.message(i));
-    return !opened && opened.error().check == expected;
-  }
-  [[nodiscard]] std::size_t wire() const { return ring_.trailer_size(); }
-
- private:
-  Gradtail<pairs> way_;
-  Ring ring_;
-};
-
-/// The same in two segments, the trailer in both.
-template <Damage damage, bool checksum_holds, Check expected>
-class StraddlingRow {
- public:
-  bool ready() {
-    if (!fill(way_, ring_)) return false;
+    if (!fill(codec_, ring_)) return false;
+    const std::size_t size = ring_.trailer_size();
     for (std::size_t i = 0; i < ring_size; ++i) {
-      spoil<damage, checksum_holds>(ring_, i);
+      ring_.finish(i, damage(ring_.room(i), size, sent[i]));
       const auto message = ring_.message(i);
-      messages_[i] = {message.first(usual_payload + 1), message.subspan(usual_payload + 1)};
+      segments_[i] = {message.first(usual_payload + 1), message.subspan(usual_payload + 1)};
     }
     return true;
   }
   [[gnu::always_inline]] bool run(std::size_t i) {
-    gradtail::TrailerScratch scratch;
-    const auto opened = gradtail::open(messages_[i], scratch);
+    const auto opened = gradtail::open(ring_.message(i), {.trailer_size = limit_size});
     return !opened && opened.error().check == expected;
   }
-  [[nodiscard]] std::size_t wire() const { return ring_.trailer_size(); }
+  /// Message i in two segments, the trailer in both.
+  [[nodiscard]] const auto& segments(std::size_t i) const { return segments_[i]; }
 
  private:
-  Gradtail<pairs> way_;
+  Codec codec_;
   Ring ring_;
-  std::array<std::array<std::span<const std::byte>, 2>, ring_size> messages_;
+  std::array<std::array<std::span<const std::byte>, 2>, ring_size> segments_;
 };
 
-BENCHMARK(time_row<RejectRow<nothing, false, Check::checksum>>)->Name("reject/checksum, 128 pairs");
-BENCHMARK(time_row<RejectRow<last_target_in_large, false, Check::checksum>>)
-    ->Name("reject/checksum, 128 pairs in 4096 bytes");
-BENCHMARK(time_row<RejectRow<too_many_pairs, false, Check::checksum>>)
-    ->Name("reject/checksum, 1004 pairs");
-BENCHMARK(time_row<RejectRow<map_too_long, true, Check::layout>>)
-    ->Name("reject/layout, 1005 pairs");
-BENCHMARK(time_row<RejectRow<too_many_pairs, true, Check::values>>)
-    ->Name("reject/size, 1004 pairs");
-BENCHMARK(time_row<RejectRow<last_target_again, true, Check::values>>)
-    ->Name("reject/target, 128 pairs");
-BENCHMARK(time_row<RejectRow<last_target_in_large, true, Check::values>>)
-    ->Name("reject/target, 128 pairs in 4096 bytes");
-BENCHMARK(time_row<StraddlingRow<last_target_in_large, true, Check::values>>)
-    ->Name("reject/target, 128 pairs in 4096 bytes, straddling");
+template <class Codec, Damage damage, Check expected>
+class StraddlingRow : public RejectRow<Codec, damage, expected> {
+ public:
+  [[gnu::always_inline]] bool run(std::size_t i) {
+    gradtail::TrailerScratch scratch;
+    const auto opened = gradtail::open(this->segments(i), scratch);
+    return !opened && opened.error().check == expected;
+  }
+};
+
+using Mapped = WithPairs<most_pairs>;
+
+[[maybe_unused]] const bool added[] = {
+    add_row<RejectRow<Forward, footer_bit<1>, Check::magic>>("reject/magic"),
+    add_row<RejectRow<Forward, footer_bit<12>, Check::version>>("reject/version"),
+    add_row<RejectRow<Forward, footer_bit<10>, Check::required_flags>>("reject/flags"),
+    add_row<RejectRow<Forward, footer_bit<16>, Check::trailer_size>>("reject/trailer_size"),
+    add_row<RejectRow<Forward, undamaged, Check::limit, 32>>("reject/limit"),
+    add_row<RejectRow<Forward, footer_bit<8>, Check::checksum>>("reject/checksum"),
+    add_row<RejectRow<Forward, table_bit<4>, Check::identifier>>("reject/identifier"),
+    add_row<RejectRow<Forward, table_bit<3>, Check::layout>>("reject/layout"),
+    add_row<RejectRow<Forward, negative_context, Check::values>>("reject/value"),
+    add_row<RejectRow<Mapped, wrong_target, Check::values>>("reject/target, 128 pairs"),
+    add_row<RejectRow<Mapped, checksum_in_large, Check::checksum>>("reject/checksum, 4096 bytes"),
+    add_row<RejectRow<Mapped, largest_map<1>, Check::layout>>("reject/layout, 1005 pairs"),
+    add_row<RejectRow<Mapped, largest_map<0>, Check::values>>("reject/value, 1004 pairs"),
+    add_row<RejectRow<Mapped, wrong_target_in_large, Check::values>>(
+        "reject/target, 128 pairs in 4096 bytes"),
+    add_row<StraddlingRow<Mapped, wrong_target_in_large, Check::values>>(
+        "reject/target, 128 pairs in 4096 bytes, straddling"),
+};
 
 }  // namespace
 }  // namespace bench

@@ -5,7 +5,7 @@
 #include <msgpack.hpp>
 
 #include "footer.hpp"
-#include "rows.hpp"
+#include "row.hpp"
 
 namespace bench {
 namespace {
@@ -51,8 +51,10 @@ class Msgpack {
   msgpack::zone zone_;
 };
 
-BENCHMARK(time_row<WriteRow<Msgpack>>)->Name("write/msgpack");
-BENCHMARK(time_row<ReadRow<Msgpack>>)->Name("read/msgpack");
+[[maybe_unused]] const bool added[] = {
+    add_row<WriteRow<Msgpack>>("write/msgpack"),
+    add_row<ReadRow<Msgpack>>("read/msgpack"),
+};
 
 }  // namespace
 }  // namespace bench

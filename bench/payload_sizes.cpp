@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Payloads from 64 B to 256 MiB: the same time, as nobody touches them.
+// Payloads from 64 B to 256 MiB: the same time, because nothing touches them.
 #include <sys/mman.h>
 
 #include "buffer.hpp"
-#include "gradtail_way.hpp"
+#include "gradtail_codec.hpp"
 
 namespace bench {
 namespace {
@@ -63,28 +63,32 @@ bool strip_message(std::span<std::byte> message, const Scalars&) {
   return true;
 }
 
-template <auto use>
-void payload_row(benchmark::State& state) {
-  const Mapped memory(static_cast<std::size_t>(state.range(0)));
-  if (!memory.there()) return state.SkipWithError("no address space");
-  for (std::size_t i = 0; i < ring_size; ++i) write_message(memory.message(i), sent[i]);
-  benchmark::DoNotOptimize(&memory);
-  std::size_t i = 0;
-  for (auto _ : state) {
-    if (!use(memory.message(i), sent[i])) return state.SkipWithError("refused");
-    benchmark::ClobberMemory();
-    i = (i + 1) % ring_size;
+template <auto use, std::size_t payload_size>
+class PayloadRow {
+ public:
+  bool ready() {
+    for (std::size_t i = 0; memory_.there() && i < ring_size; ++i) {
+      write_message(memory_.message(i), sent[i]);
+    }
+    return memory_.there();
   }
-}
+  [[gnu::always_inline]] bool run(std::size_t i) { return use(memory_.message(i), sent[i]); }
 
-void sizes(benchmark::internal::Benchmark* row) {
-  for (std::int64_t size = 64; size <= 256 << 20; size *= 16) row->Arg(size);
-  row->Arg(256 << 20);
-}
+ private:
+  Mapped memory_{payload_size};
+};
 
-BENCHMARK(payload_row<write_message>)->Name("payload/write")->Apply(sizes);
-BENCHMARK(payload_row<open_message>)->Name("payload/open")->Apply(sizes);
-BENCHMARK(payload_row<strip_message>)->Name("payload/strip")->Apply(sizes);
+[[maybe_unused]] const bool added[] = {
+    add_row<PayloadRow<write_message, 64>>("payload/write, 64 B"),
+    add_row<PayloadRow<write_message, 1 << 20>>("payload/write, 1 MiB"),
+    add_row<PayloadRow<write_message, 256 << 20>>("payload/write, 256 MiB"),
+    add_row<PayloadRow<open_message, 64>>("payload/open, 64 B"),
+    add_row<PayloadRow<open_message, 1 << 20>>("payload/open, 1 MiB"),
+    add_row<PayloadRow<open_message, 256 << 20>>("payload/open, 256 MiB"),
+    add_row<PayloadRow<strip_message, 64>>("payload/strip, 64 B"),
+    add_row<PayloadRow<strip_message, 1 << 20>>("payload/strip, 1 MiB"),
+    add_row<PayloadRow<strip_message, 256 << 20>>("payload/strip, 256 MiB"),
+};
 
 }  // namespace
 }  // namespace bench

@@ -3,7 +3,7 @@
 // Checked by it: field types, tags, lengths. Not checked: ranges of values, unknown fields.
 #include "footer.hpp"
 #include "protobuf.pb.h"
-#include "rows.hpp"
+#include "row.hpp"
 
 namespace bench {
 namespace {
@@ -36,8 +36,10 @@ class Protobuf {
   proto::Metadata read_;
 };
 
-BENCHMARK(time_row<WriteRow<Protobuf>>)->Name("write/Protobuf");
-BENCHMARK(time_row<ReadRow<Protobuf>>)->Name("read/Protobuf");
+[[maybe_unused]] const bool added[] = {
+    add_row<WriteRow<Protobuf>>("write/Protobuf"),
+    add_row<ReadRow<Protobuf>>("read/Protobuf"),
+};
 
 }  // namespace
 }  // namespace bench

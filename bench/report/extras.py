@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured besides times: allocations, instructions, threads, size, compile time."""
+"""What is measured besides times: size and compile time."""
 import os
 import pathlib
 import re
@@ -10,51 +10,11 @@ import tempfile
 
 from report.measure import say
 
-INSTRUCTION_RUNS = 10000
-# Rows whose instructions are counted.
-COUNTED = ["loop", "write/struct", "write/floor", "write/write_trailer", "write/Trailer",
-           "write/append", "write/write_trailer, 8 pairs", "read/struct", "read/floor", "read/open",
-           "read/open, misaligned", "read/open, 2 segments", "read/strip", "read/open, 8 pairs"]
 COMPILE_PAIRS = 21
 
 
 def output(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def tabbed(text):
-    """Lines of a number, a tab and a name, as {name: number}."""
-    return {name: float(number) for number, name in
-            (line.split("\t") for line in text.splitlines())}
-
-
-def collected(probe, name, count):
-    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", str(probe), name,
-               str(count)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return int(re.search(r"Collected : (\d+)", done.stderr).group(1))
-
-
-def count_instructions(results, probe):
-    """Of one run of a row with the loop around it: what twice as many runs take more."""
-    say("counting instructions")
-    for name in COUNTED:
-        once, twice = (collected(probe, name, count * INSTRUCTION_RUNS) for count in (1, 2))
-        if name in results.rows:
-            results.rows[name]["instructions"] = round((twice - once) / INSTRUCTION_RUNS)
-
-
-def count_allocations(results, probe):
-    for name, count in tabbed(output(str(probe))).items():
-        results.values[f"allocations {name}"] = count
-
-
-def measure_threads(results, program):
-    say("measuring two threads")
-    gains = tabbed(output(str(program)))
-    for name, gain in gains.items():
-        results.values[f"gain of a second thread, {name}"] = gain
-        results.values[f"threads {name}"] = gain / gains["control"]
 
 
 def measure_size(results, build):
@@ -99,9 +59,5 @@ def measure_compile_time(results, include):
 
 
 def measure_extras(results, build, root):
-    programs = pathlib.Path(build, "bench")
-    count_allocations(results, programs / "probe")
-    measure_threads(results, programs / "threads")
     measure_size(results, build)
     measure_compile_time(results, root / "include")
-    count_instructions(results, programs / "probe")

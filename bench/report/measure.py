@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import sys
 
-PROGRAMS = ["rows", "portable", "pytorch"]
+PROGRAMS = ["rows", "pytorch"]
 
 
 def say(text):
@@ -13,7 +13,7 @@ def say(text):
 
 
 def run_program(program, effort, pattern):
-    """All repetitions of one round, as {row: ([ns, ...], bytes on the wire or None)}."""
+    """All repetitions of one round, as {row: ([ns, ...], bytes on the wire, allocations)}."""
     command = [str(program), "--benchmark_format=json", f"--benchmark_filter={pattern}",
                f"--benchmark_min_time={effort.seconds}",
                f"--benchmark_repetitions={effort.repetitions}",
@@ -24,7 +24,7 @@ def run_program(program, effort, pattern):
         if run.get("error_occurred"):
             say(f"{run['name']} is left out: {run['error_message']}")
         elif run["run_type"] == "iteration":
-            rows.setdefault(run["run_name"], ([], run.get("wire")))[0].append(run["cpu_time"])
+            rows.setdefault(run["run_name"], ([], run.get("wire"), run.get("allocations")))[0].append(run["cpu_time"])
     return rows
 
 
@@ -35,5 +35,6 @@ def measure_rows(results, build, effort, pattern="."):
     for count in range(1, effort.rounds + 1):
         say(f"measuring, round {count} of {effort.rounds}")
         for program in programs:
-            for name, (times, wire) in run_program(program, effort, pattern).items():
+            for name, (times, wire, allocations) in run_program(program, effort, pattern).items():
+                results.values[f"allocations {name}"] = allocations
                 results.add(name, times, **({} if wire is None else {"wire": int(wire)}))

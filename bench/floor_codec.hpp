@@ -1,30 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows without any format: the loop by itself, a struct that nobody checks, and the floor.
+// Codecs without any format: a struct that nobody checks, and the floor.
 #pragma once
 
 #include <cstring>
 
 #include "floor.hpp"
-#include "rows.hpp"
+#include "row.hpp"
 
 namespace bench {
-
-/// What the loop itself costs, in every row.
-class NothingRow {
- public:
-  bool ready() {
-    for (std::size_t i = 0; i < ring_size; ++i) ring_.finish(i, 0);
-    return true;
-  }
-  bool run(std::size_t i) {
-    consume(sent[i], ring_.message(i));
-    return true;
-  }
-  [[nodiscard]] static std::size_t wire() { return 0; }
-
- private:
-  Ring ring_;
-};
 
 /// memcpy of the struct, and the trust that it is one.
 struct Struct {

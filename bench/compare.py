@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Compares gradtail's speed and size with those of another commit. Called by tools/bench-compare.
+
+Builds the library of both commits, and this tree's row programs against each. Runs them in turns
+and prints each row's smallest CPU time and, where valgrind is installed, its instructions as
+counted by callgrind. Both are of one iteration, loop included. Rows that end in "portable CRC" run
+on a library that finds no CRC instruction.
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BENCH, WORK = ROOT / "bench", ROOT / "build/bench-compare"
+SHARED = ["main", "job", "floor", "floor_rows", "footer"]
+ROWS = ["gradtail", "gradtail_reject"]
+PORTABLE_ROWS = r"^(write/write_trailer|read/open|reject/checksum, 4096 bytes)$"
+PORTABLE = ", portable CRC"
+COUNT = 1600
+COMPILE = ["g++", "-std=c++20", "-O2", "-DNDEBUG", "-c"]
+
+
+def say(text):
+    print(f"==> {text}", file=sys.stderr, flush=True)
+
+
+def run(*command, **options):
+    """The output of a command. Shows what it printed and stops if it fails."""
+    done = subprocess.run([str(word) for word in command], text=True, capture_output=True, **options)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def check_out(commit):
+    """The commit's tree, in a Git worktree that is removed and made again."""
+    tree = WORK / "base-tree"
+    run("git", "worktree", "prune", cwd=ROOT)
+    if tree.exists():
+        run("git", "worktree", "remove", "--force", tree, cwd=ROOT)
+    run("git", "worktree", "add", "--detach", tree, commit, cwd=ROOT)
+    return tree
+
+
+def build_library(tree, folder, *flags):
+    if not (folder / "build.ninja").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        run("meson", "setup", folder, tree, "-Dtests=disabled", "-Dexamples=disabled",
+            "-Dpytorch=disabled", f"-Dcpp_args={' '.join(flags)}",
+            env={**os.environ, "CXX": "g++"})
+    run("ninja", "-C", folder)
+    return folder / "src"
+
+
+def compiles(source, tree, target):
+    command = [*COMPILE, "-I", tree / "include", "-o", target, BENCH / f"{source}.cpp"]
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+class Side:
+    """One of the two commits: its libraries and its program with the rows."""
+
+    def __init__(self, name, tree):
+        self.name, self.tree = name, tree
+        say(f"building {name}")
+        self.library = build_library(tree, WORK / name)
+        self.portable = build_library(tree, WORK / f"{name}-portable", f"-I{BENCH / 'portable'}")
+        self.program = WORK / f"{name}-rows"
+        self.times, self.instructions = {}, {}
+        objects = []
+        for source in SHARED + ROWS:
+            target = WORK / f"{name}-{source}.o"
+            if compiles(source, tree, target):
+                objects.append(target)
+            elif source in ROWS:
+                say(f"{name}: without the rows of {source}.cpp, which doesn't compile against it")
+            else:
+                sys.exit(f"{source}.cpp doesn't compile")
+        run("g++", *objects, "-o", self.program, "-L", self.library, "-lgradtail", "-lbenchmark",
+            "-pthread")
+
+    def environment(self, library):
+        return {**os.environ, "LD_LIBRARY_PATH": str(library)}
+
+    def add_times(self, library, pattern, suffix=""):
+        output = run(self.program, "--benchmark_format=json", f"--benchmark_filter={pattern}",
+                     "--benchmark_min_time=0.01", "--benchmark_repetitions=3",
+                     "--benchmark_enable_random_interleaving=true", env=self.environment(library))
+        for row in json.loads(output)["benchmarks"]:
+            if row.get("error_occurred"):
+                sys.exit(f"{self.name}: {row['name']}: {row['error_message']}")
+            if row["run_type"] == "iteration":
+                name = row["run_name"] + suffix
+                self.times[name] = min(row["cpu_time"], self.times.get(name, row["cpu_time"]))
+
+    def measure(self, pattern):
+        self.add_times(self.library, pattern)
+        if pattern == ".":
+            self.add_times(self.portable, PORTABLE_ROWS, PORTABLE)
+
+    def count(self, library, suffix=""):
+        folder = WORK / "callgrind"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        run("valgrind", "--tool=callgrind", "--callgrind-out-file=out", self.program, "--count",
+            str(COUNT), env=self.environment(library), cwd=folder)
+        for path in folder.iterdir():
+            text = path.read_text()
+            name = re.search(r"^desc: Trigger: Client Request: (.*)$", text, re.M)
+            total = re.search(r"^(?:summary|totals): (\d+)", text, re.M)
+            if name and total:
+                self.instructions[name.group(1) + suffix] = int(total.group(1)) / COUNT
+
+    def count_instructions(self):
+        self.count(self.library)
+        self.count(self.portable, PORTABLE)
+        if self.instructions["read/open" + PORTABLE] == self.instructions["read/open"]:
+            say(f"{self.name}: its detection of the CRC instruction gets around bench/portable")
+
+    def names(self):
+        """All rows, in the order of the sources."""
+        plain = run(self.program, "--benchmark_list_tests",
+                    env=self.environment(self.library)).split("\n")
+        return [name + suffix for suffix in ("", PORTABLE) for name in plain]
+
+    def text_size(self):
+        stripped = WORK / f"{self.name}-stripped.so"
+        run("strip", "-o", stripped, self.library / "libgradtail.so")
+        return int(run("size", stripped).splitlines()[1].split()[0])
+
+
+def cells(base, new, form):
+    ratio = f"{new / base:.2f}" if base and new else ""
+    return [format(value, form) if value is not None else "" for value in (base, new)] + [ratio]
+
+
+def print_table(base, new):
+    lines = [["row", "base ns", "new ns", "ratio", "base instr.", "new instr.", "ratio"]]
+    for name in new.names():
+        if name not in new.times:
+            continue
+        lines.append([name, *cells(base.times.get(name), new.times.get(name), ".2f"),
+                      *cells(base.instructions.get(name), new.instructions.get(name), ".1f")])
+    lines.append(["text of the stripped library, bytes",
+                  *cells(base.text_size(), new.text_size(), "d"), "", "", ""])
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    for line in lines:
+        print("  ".join(cell.ljust(width) if i == 0 else cell.rjust(width)
+                        for i, (cell, width) in enumerate(zip(line, widths))).rstrip())
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/bench-compare", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("base", metavar="BASE_COMMIT", nargs="?", default="HEAD",
+                        help="the commit to compare this tree with (default: HEAD)")
+    parser.add_argument("--rounds", type=int, default=10, metavar="N",
+                        help="how often both take their turn (default: 10, some 3 minutes)")
+    parser.add_argument("--rows", default=".", metavar="REGEX", help="only the rows that it finds")
+    parser.add_argument("--no-instructions", action="store_true", help="times and sizes only")
+    arguments = parser.parse_args()
+    WORK.mkdir(parents=True, exist_ok=True)
+    sides = [Side("base", check_out(arguments.base)), Side("new", ROOT)]
+    for count in range(arguments.rounds):
+        say(f"measuring, round {count + 1} of {arguments.rounds}")
+        for side in sides if count % 2 == 0 else reversed(sides):
+            side.measure(arguments.rows)
+    if not arguments.no_instructions and shutil.which("valgrind"):
+        for side in sides:
+            say(f"counting instructions of {side.name}")
+            side.count_instructions()
+    print_table(*sides)
+
+
+if __name__ == "__main__":
+    main()

@@ -15,6 +15,7 @@ namespace {
 namespace rpc = torch::distributed::rpc;
 
 constexpr const char* process_key = "server's process";
+constexpr const char* end_key = "caller's end";
 
 auto message_of(std::vector<char> payload, rpc::MessageType type) {
   return c10::make_intrusive<rpc::Message>(std::move(payload), std::vector<at::Tensor>{}, type);
@@ -86,17 +87,20 @@ void serve(const std::function<void(std::uint16_t port)>& ready, Handler handler
   const std::string process = std::to_string(getpid());
   store->set(process_key, {process.begin(), process.end()});
   ready(store->getPort());
-  stop(*start(std::move(store), 0, std::move(handler)));
+  stop(*start(store, 0, std::move(handler)));
+  store->wait({end_key});  // the store lives in this process, and the caller's agent uses it to stop
 }
 
-Caller::Caller(std::uint16_t port) : Caller(make_store(port, false)) {}
-
-Caller::Caller(const c10::intrusive_ptr<c10d::TCPStore>& store)
-    : server_process_(process_in(*store)),
-      agent_(start(store, 1, [](const rpc::Message&) -> std::vector<char> { return {}; })),
+Caller::Caller(std::uint16_t port)
+    : store_(make_store(port, false)),
+      server_process_(process_in(*store_)),
+      agent_(start(store_, 1, [](const rpc::Message&) -> std::vector<char> { return {}; })),
       server_(agent_->getWorkerInfo(rpc::worker_id_t{0})) {}
 
-Caller::~Caller() { stop(*agent_); }
+Caller::~Caller() {
+  stop(*agent_);
+  store_->set(end_key, {});
+}
 
 c10::intrusive_ptr<rpc::Message> Caller::send(std::vector<char> payload) {
   const auto future =

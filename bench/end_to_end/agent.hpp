@@ -35,8 +35,7 @@ class Caller {
   [[nodiscard]] pid_t server_process() const { return server_process_; }
 
  private:
-  explicit Caller(const c10::intrusive_ptr<c10d::TCPStore>& store);
-
+  c10::intrusive_ptr<c10d::TCPStore> store_;
   pid_t server_process_;
   std::shared_ptr<torch::distributed::rpc::TensorPipeAgent> agent_;
   const torch::distributed::rpc::WorkerInfo& server_;

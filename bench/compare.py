@@ -8,36 +8,22 @@ counted by callgrind. Both are of one iteration, loop included. Rows that end in
 on a library that finds no CRC instruction.
 """
 import argparse
-import json
-import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 
+import measure  # noqa: E402: no bytecode of it, either
+from measure import run, say  # noqa: E402
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BENCH, WORK = ROOT / "bench", ROOT / "build/bench-compare"
 SHARED = ["main", "job", "floor", "floor_rows", "footer"]
 ROWS = ["gradtail", "gradtail_reject"]
-PORTABLE_ROWS = r"^(write/write_trailer|read/open|reject/checksum, 4096 bytes)$"
-PORTABLE = ", portable CRC"
-COUNT = 1600
+PORTABLE, PORTABLE_ROWS = ", portable CRC", r"^(write/write_trailer|read/open|reject/checksum.*)$"
 COMPILE = ["g++", "-std=c++20", "-O2", "-DNDEBUG", "-c"]
-
-
-def say(text):
-    print(f"==> {text}", file=sys.stderr, flush=True)
-
-
-def run(*command, **options):
-    """The output of a command. Shows what it printed and stops if it fails."""
-    done = subprocess.run([str(word) for word in command], text=True, capture_output=True, **options)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
-    return done.stdout
 
 
 def check_out(commit):
@@ -55,7 +41,7 @@ def build_library(tree, folder, *flags):
         shutil.rmtree(folder, ignore_errors=True)
         run("meson", "setup", folder, tree, "-Dtests=disabled", "-Dexamples=disabled",
             "-Dpytorch=disabled", f"-Dcpp_args={' '.join(flags)}",
-            env={**os.environ, "CXX": "g++"})
+            env={"CXX": "g++"})
     run("ninja", "-C", folder)
     return folder / "src"
 
@@ -87,54 +73,23 @@ class Side:
         run("g++", *objects, "-o", self.program, "-L", self.library, "-lgradtail", "-lbenchmark",
             "-pthread")
 
-    def environment(self, library):
-        return {**os.environ, "LD_LIBRARY_PATH": str(library)}
-
-    def add_times(self, library, pattern, suffix=""):
-        output = run(self.program, "--benchmark_format=json", f"--benchmark_filter={pattern}",
-                     "--benchmark_min_time=0.01", "--benchmark_repetitions=3",
-                     "--benchmark_enable_random_interleaving=true", env=self.environment(library))
-        for row in json.loads(output)["benchmarks"]:
-            if row.get("error_occurred"):
-                sys.exit(f"{self.name}: {row['name']}: {row['error_message']}")
-            if row["run_type"] == "iteration":
-                name = row["run_name"] + suffix
-                self.times[name] = min(row["cpu_time"], self.times.get(name, row["cpu_time"]))
-
     def measure(self, pattern):
-        self.add_times(self.library, pattern)
-        if pattern == ".":
-            self.add_times(self.portable, PORTABLE_ROWS, PORTABLE)
-
-    def count(self, library, suffix=""):
-        folder = WORK / "callgrind"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        run("valgrind", "--tool=callgrind", "--callgrind-out-file=out", self.program, "--count",
-            str(COUNT), env=self.environment(library), cwd=folder)
-        for path in folder.iterdir():
-            text = path.read_text()
-            name = re.search(r"^desc: Trigger: Client Request: (.*)$", text, re.M)
-            total = re.search(r"^(?:summary|totals): (\d+)", text, re.M)
-            if name and total:
-                self.instructions[name.group(1) + suffix] = int(total.group(1)) / COUNT
+        for library, wanted, suffix in [(self.library, pattern, ""),
+                                        (self.portable, PORTABLE_ROWS, PORTABLE)]:
+            if suffix and pattern != ".":
+                continue
+            for name, row in measure.times(self.program, wanted, 0.01, 3, library).items():
+                best = min(row["times"])
+                name += suffix
+                self.times[name] = min(best, self.times.get(name, best))
 
     def count_instructions(self):
-        self.count(self.library)
-        self.count(self.portable, PORTABLE)
-        if self.instructions["read/open" + PORTABLE] == self.instructions["read/open"]:
+        say(f"counting instructions of {self.name}")
+        self.instructions = measure.instructions(self.program, self.library)
+        portable = measure.instructions(self.program, self.portable)
+        if portable["read/open"] == self.instructions["read/open"]:
             say(f"{self.name}: its detection of the CRC instruction gets around bench/portable")
-
-    def names(self):
-        """All rows, in the order of the sources."""
-        plain = run(self.program, "--benchmark_list_tests",
-                    env=self.environment(self.library)).split("\n")
-        return [name + suffix for suffix in ("", PORTABLE) for name in plain]
-
-    def text_size(self):
-        stripped = WORK / f"{self.name}-stripped.so"
-        run("strip", "-o", stripped, self.library / "libgradtail.so")
-        return int(run("size", stripped).splitlines()[1].split()[0])
+        self.instructions.update({name + PORTABLE: count for name, count in portable.items()})
 
 
 def cells(base, new, form):
@@ -144,13 +99,14 @@ def cells(base, new, form):
 
 def print_table(base, new):
     lines = [["row", "base ns", "new ns", "ratio", "base instr.", "new instr.", "ratio"]]
-    for name in new.names():
+    names = measure.names(new.program, new.library)
+    for name in [name + suffix for suffix in ("", PORTABLE) for name in names]:
         if name not in new.times:
             continue
         lines.append([name, *cells(base.times.get(name), new.times.get(name), ".2f"),
                       *cells(base.instructions.get(name), new.instructions.get(name), ".1f")])
     lines.append(["text of the stripped library, bytes",
-                  *cells(base.text_size(), new.text_size(), "d"), "", "", ""])
+                  *cells(measure.text_size(base.library), measure.text_size(new.library), "d"), "", "", ""])
     widths = [max(map(len, column)) for column in zip(*lines)]
     for line in lines:
         print("  ".join(cell.ljust(width) if i == 0 else cell.rjust(width)
@@ -175,7 +131,6 @@ def main():
             side.measure(arguments.rows)
     if not arguments.no_instructions and shutil.which("valgrind"):
         for side in sides:
-            say(f"counting instructions of {side.name}")
             side.count_instructions()
     print_table(*sides)
 

@@ -88,7 +88,8 @@ void serve(const std::function<void(std::uint16_t port)>& ready, Handler handler
   store->set(process_key, {process.begin(), process.end()});
   ready(store->getPort());
   stop(*start(store, 0, std::move(handler)));
-  store->wait({end_key});  // the store lives in this process, and the caller's agent uses it to stop
+  store->wait(
+      {end_key});  // the store lives in this process, and the caller's agent uses it to stop
 }
 
 Caller::Caller(std::uint16_t port)

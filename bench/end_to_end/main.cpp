@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What metadata costs from end to end: two processes, TensorPipeAgent between them, the same
-// requests with no metadata, with zeros, with a trailer and with PyTorch's pickled tuple, in turn.
+// What metadata costs from end to end: requests between two processes by TensorPipeAgent, with no
+// metadata, zeros, a trailer or PyTorch's pickled tuple.
 #include <time.h>
 #include <unistd.h>
 
@@ -16,7 +16,7 @@
 
 #include "agent.hpp"
 #include "two_processes.hpp"
-#include "ways.hpp"
+#include "variants.hpp"
 
 namespace end_to_end {
 namespace {
@@ -31,24 +31,24 @@ constexpr gradtail::AutogradMetadata metadata{.context_id = (std::int64_t{1} << 
                                               .from_worker_id = 1,
                                               .wrapped_message_type = 0x100};
 
-/// A payload, made anew as a caller's serialisation would, with metadata. Its first byte says which
-/// way it goes.
-std::vector<char> make_payload(std::size_t way, std::size_t size) {
+/// A new payload, as a caller's serialization would make it, with metadata. Its first byte is the
+/// number of the variant.
+std::vector<char> make_payload(std::size_t variant, std::size_t size) {
   std::vector<char> payload;
-  payload.reserve(size + ways()[way].tailroom);
+  payload.reserve(size + variants()[variant].tailroom);
   payload.resize(size, 'x');
-  payload[0] = static_cast<char>(way);
-  ways()[way].append(payload, metadata);
+  payload[0] = static_cast<char>(variant);
+  variants()[variant].append(payload, metadata);
   return payload;
 }
 
 /// The server's part.
 std::vector<char> respond(const torch::distributed::rpc::Message& request) {
-  const auto way = static_cast<std::size_t>(request.payload().at(0));
-  if (way >= ways().size()) throw std::runtime_error("a request of an unknown way");
-  const std::size_t size = ways()[way].read(request, metadata);
+  const auto variant = static_cast<std::size_t>(request.payload().at(0));
+  if (variant >= variants().size()) throw std::runtime_error("a request of an unknown variant");
+  const std::size_t size = variants()[variant].read(request, metadata);
   if (std::ranges::count(payload_sizes, size) != 1) throw std::runtime_error("another payload");
-  return make_payload(way, response_size);
+  return make_payload(variant, response_size);
 }
 
 /// CPU time of one of the processes, all of its threads, in ns.
@@ -63,13 +63,13 @@ struct Sample {
   std::int64_t latency, caller_cpu, server_cpu;
 };
 
-Sample measure(Caller& caller, clockid_t server, std::size_t way, std::size_t size) {
+Sample measure(Caller& caller, clockid_t server, std::size_t variant, std::size_t size) {
   using Clock = std::chrono::steady_clock;
   const std::int64_t server_start = cpu_time(server);
   const std::int64_t caller_start = cpu_time(CLOCK_PROCESS_CPUTIME_ID);
   const Clock::time_point start = Clock::now();
-  const auto response = caller.send(make_payload(way, size));
-  if (ways()[way].read(*response, metadata) != response_size) {
+  const auto response = caller.send(make_payload(variant, size));
+  if (variants()[variant].read(*response, metadata) != response_size) {
     throw std::runtime_error("another response");
   }
   const auto latency = std::chrono::nanoseconds(Clock::now() - start).count();
@@ -77,13 +77,14 @@ Sample measure(Caller& caller, clockid_t server, std::size_t way, std::size_t si
           cpu_time(server) - server_start};
 }
 
-/// One request of each way, in a random order.
+/// One request of each variant, in a random order.
 void run_round(Caller& caller, clockid_t server, std::size_t size, std::mt19937& random,
                bool print) {
   std::array<std::size_t, 4> order{0, 1, 2, 3};
   std::ranges::shuffle(order, random);
   std::array<Sample, 4> samples{};
-  for (const std::size_t way : order) samples.at(way) = measure(caller, server, way, size);
+  for (const std::size_t variant : order)
+    samples.at(variant) = measure(caller, server, variant, size);
   if (!print) return;
   std::printf("%zu", size);
   for (const Sample& sample : samples) {
@@ -114,22 +115,17 @@ void call(std::uint16_t port, std::size_t requests) {
 }
 
 void help() {
-  std::puts(
-      "Usage: end_to_end [--requests N]\n\n"
-      "Two processes on this machine exchange requests by libtorch's TensorPipeAgent over TCP, "
-      "each\n"
-      "request in turn with no metadata, with as many zeros as a trailer has bytes, with a "
-      "gradtail\n"
-      "trailer and with PyTorch's pickled tuple, N times each (20000) for payloads of 1 KiB and "
-      "of\n"
-      "1 MiB. Prints a line for each round: the payload's bytes, and for each of the four ways "
-      "the ns\n"
-      "from making the payload to having read the response, CPU ns of the caller and CPU ns of "
-      "the\n"
-      "server. tools/bench evaluates it.");
+  std::puts(R"(Usage: end_to_end [--requests N]
+
+Two processes on this machine exchange requests by libtorch's TensorPipeAgent over TCP. Each round
+sends one request with no metadata, one with as many zeros as a trailer has bytes, one with a
+gradtail trailer and one with PyTorch's pickled tuple, in random order: N rounds (20000) with
+payloads of 1 KiB and as many with 1 MiB. Prints a line for each round: the payload's bytes and, for
+each of the four, the ns from making the payload to having read the response, CPU ns of the caller
+and CPU ns of the server. tools/bench evaluates them.)");
 }
 
-/// 0 where the arguments are wrong.
+/// 0 if the arguments are wrong.
 std::size_t requests_of(int count, char** arguments) {
   if (count == 1) return 20'000;
   if (count != 3 || std::string_view(arguments[1]) != "--requests") return 0;

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the chart and the section of docs/pytorch.md on cost, from results/cost.json."""
+"""Writes the chart and the section of docs/pytorch.md on cost, from results/cost.json.
+
+Needs matplotlib (Debian: python3-matplotlib).
+"""
 import json
 import pathlib
 import sys
@@ -8,7 +11,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
-from report import charts  # noqa: E402: bench is no package
+import charts  # noqa: E402: bench is no package
 
 from cost import JOBS, WAYS  # noqa: E402
 
@@ -16,25 +19,16 @@ RESULTS = HERE.parent / "results"
 BEGIN, END = "<!-- cost: written by bench/page.py -->", "<!-- /cost -->"
 
 
-def chart(result):
-    """Medians as multiples of plain PyTorch's, each with its time."""
-    kinds = [("write", "plain"), ("read", "trailers")]
-    groups = []
-    for job, (_, _) in JOBS.items():
-        for what in ("time", "cpu"):
-            plain = result[job]["plain"][f"{what}_us"]
-            groups.append((f"{job}: {what}", [(result[job][way][f"{what}_us"] / plain, kind,
-                                               f"{result[job][way][f'{what}_us']:,.0f} µs")
-                                              for way, (kind, _) in zip(WAYS, kinds)]))
-        plain = result[job]["plain"]["bytes"]
-        groups.append((f"{job}: allocated", [(result[job][way]["bytes"] / plain, kind,
-                                              f"{result[job][way]['bytes'] / 2**20:,.3g} MiB")
-                                             for way, (kind, _) in zip(WAYS, kinds)]))
-    highest = max(value for _, bars in groups for value, _, _ in bars)
-    drawn = charts.chart("An RPC with autograd, plain PyTorch and preloaded",
-                         f"multiples of plain; {result['about']['machine']}",
-                         charts.Scale(0, highest, [0, 0.25, 0.5, 0.75, 1], False), groups, kinds)
-    return drawn.replace("tools/bench of result.json", "bench/page.py of cost.json")
+def draw(result):
+    """Medians as multiples of plain PyTorch's, each with its own unit."""
+    kinds = [("time", "time_us", lambda value: f"{value:,.0f} µs"),
+             ("CPU", "cpu_us", lambda value: f"{value:,.0f} µs"),
+             ("allocated", "bytes", lambda value: f"{value / 2**20:,.3g} MiB")]
+    groups = [(f"{job}: {what}", [(way, result[job][way][key] / result[job]["plain"][key],
+                                   text(result[job][way][key])) for way in WAYS])
+              for job in JOBS for what, key, text in kinds]
+    charts.draw(RESULTS / "cost.svg", ("An RPC with autograd, plain PyTorch and preloaded",
+                                       "multiples of plain", groups, False))
 
 
 def table(result):
@@ -62,7 +56,7 @@ def table(result):
 
 def main():
     result = json.loads((RESULTS / "cost.json").read_text(encoding="utf-8"))
-    (RESULTS / "cost.svg").write_text(chart(result), encoding="utf-8")
+    draw(result)
     page = ROOT / "docs/pytorch.md"
     text = page.read_text(encoding="utf-8")
     head, tail = text.split(BEGIN)[0], text.split(END)[1]

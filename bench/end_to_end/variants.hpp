@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ways to send metadata along with a libtorch RPC message that are compared.
+// The compared ways of sending metadata along with a libtorch RPC message.
 #pragma once
 
 #include <torch/csrc/distributed/rpc/message.h>
@@ -13,8 +13,8 @@
 
 namespace end_to_end {
 
-/// One way, for both directions.
-struct Way {
+/// One of them, for both directions.
+struct Variant {
   std::string_view name;
   /// Bytes that the sender has reserved behind the payload.
   std::size_t tailroom;
@@ -27,6 +27,6 @@ struct Way {
 };
 
 /// No metadata, none and as many bytes more as a trailer has, the trailer, PyTorch's pickled tuple.
-[[nodiscard]] std::span<const Way> ways();
+[[nodiscard]] std::span<const Variant> variants();
 
 }  // namespace end_to_end

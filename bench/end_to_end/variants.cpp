@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ways.hpp"
+#include "variants.hpp"
 
 #include <torch/csrc/distributed/rpc/utils.h>
 #include <torch/csrc/jit/serialization/pickle.h>
@@ -26,8 +26,7 @@ std::size_t read_nothing(const rpc::Message& message, const AutogradMetadata& /*
   return message.payload().size();
 }
 
-/// What the trailer's bytes cost by themselves: more of them on the way, in larger blocks of
-/// memory.
+/// What the trailer's bytes cost by themselves: more to send, and larger blocks of memory.
 void append_zeros(std::vector<char>& payload, const AutogradMetadata& metadata) {
   payload.resize(payload.size() + gradtail::trailer_size(metadata));
 }
@@ -69,13 +68,13 @@ std::size_t read_tuple(const rpc::Message& message, const AutogradMetadata& expe
   return payload.size();
 }
 
-constexpr Way all[] = {{"no metadata", 0, append_nothing, read_nothing},
-                       {"64 zeros", gradtail::max_trailer_size, append_zeros, read_zeros},
-                       {"gradtail", gradtail::max_trailer_size, append_trailer, read_trailer},
-                       {"pickled tuple", 0, append_tuple, read_tuple}};
+constexpr Variant all[] = {{"no metadata", 0, append_nothing, read_nothing},
+                           {"64 zeros", gradtail::max_trailer_size, append_zeros, read_zeros},
+                           {"gradtail", gradtail::max_trailer_size, append_trailer, read_trailer},
+                           {"pickled tuple", 0, append_tuple, read_tuple}};
 
 }  // namespace
 
-std::span<const Way> ways() { return all; }
+std::span<const Variant> variants() { return all; }
 
 }  // namespace end_to_end

@@ -21,7 +21,7 @@ from measure import run, say  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BENCH, WORK = ROOT / "bench", ROOT / "build/bench-compare"
 SHARED = ["main", "job", "floor", "floor_rows", "footer"]
-ROWS = ["gradtail", "gradtail_reject"]
+ROWS = ["gradtail", "gradtail_trailer", "gradtail_reject"]
 PORTABLE, PORTABLE_ROWS = ", portable CRC", r"^(write/write_trailer|read/open|reject/checksum.*)$"
 COMPILE = ["g++", "-std=c++20", "-O2", "-DNDEBUG", "-c"]
 

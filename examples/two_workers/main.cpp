@@ -1,28 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts the two processes, joins them by TCP, and makes an exit status of what became of them.
-#include <sys/wait.h>
+// Starts the two processes, joined by TCP, and reports what became of them.
 #include <unistd.h>
 
-#include <cerrno>
-#include <chrono>
-#include <csignal>
-#include <cstdio>
 #include <cstdlib>
-#include <exception>
-#include <filesystem>
 #include <optional>
-#include <stdexcept>
-#include <string>
-#include <system_error>
-#include <thread>
-#include <utility>
 
-#include "iris.hpp"
-#include "log.hpp"
-#include "messages.hpp"
-#include "options.hpp"
-#include "report.hpp"
-#include "socket.hpp"
+#include "program.hpp"
 #include "worker0.hpp"
 #include "worker1.hpp"
 
@@ -30,113 +13,150 @@ namespace two_workers {
 
 namespace {
 
-// In one write, as two processes may have something to complain of.
-void complain(const std::string& name, const std::string& what) {
-  if (is_terminal()) say_for_now("");  // the progress line, if there is one, would be in the way
-  std::fputs((name + ": " + what + "\n").c_str(), stderr);
+using support::format;
+
+using support::say_result;
+
+constexpr const char* about =
+    R"(Two processes train one classifier over TCP, joined by gradtail's trailers.
+
+Worker 0 has the hidden layer and Fisher's iris data, worker 1 the output layer and the loss.
+Several passes are in flight at once. Worker 1 answers them in a random order, so only the ids in
+the trailers tell which gradients belong to which activations. At every step the gradients are
+compared with those of the same model in a single process.)";
+
+constexpr const char* exit_status =
+    R"(Exit status: 0 if the accuracy passes 95 % and all gradients agree to 1e-9; 1 if not, or if
+something fails, such as a worker that dies; 2 for wrong arguments.)";
+
+constexpr const char* fault_help = R"(what goes wrong on the wire; can be repeated
+  none    nothing
+  damage  one bit of a trailer is flipped: its receiver refuses the
+          message and asks for it again; damage:W:N does it to frame N
+          of worker W, counted from 0 (damage alone: damage:1:5)
+  swap    two answers get each other's ids, with valid checksums, which
+          only the comparison of gradients can find: the run must fail)";
+
+std::string check_fault(const std::string& fault) {
+  unsigned worker = 0;
+  unsigned long long frame = 0;
+  int end = 0;
+  if (fault == "none" || fault == "damage" || fault == "swap") return {};
+  if (std::sscanf(fault.c_str(), "damage:%1u:%18llu%n", &worker, &frame, &end) == 2 &&
+      worker <= 1 && fault.size() == static_cast<std::size_t>(end)) {
+    return {};
+  }
+  return "takes none, damage, damage:W:N (W is 0 or 1), such as damage:1:5, or swap, not '" +
+         fault + "'";
 }
 
-Channel make_channel(Socket socket, std::int32_t self, const Options& options) {
-  WireOptions wire;
-  wire.dump_directory = options.dump_directory;
-  wire.faults = options.faults[static_cast<std::size_t>(self)];
-  wire.faults.seed = options.seed;
-  // A reader who pages through the output of --verbose holds up the worker that prints it.
-  if (options.verbose) wire.patience = std::chrono::minutes(10);
-  return {Connection(std::move(socket), self, 1 - self, std::move(wire)), options.verbose};
+void apply_fault(const std::string& fault, Options& options) {
+  if (fault == "damage") options.damaged_frames[1].push_back(5);
+  if (fault.starts_with("damage:")) {
+    options.damaged_frames[fault[7] == '1' ? 1 : 0].push_back(std::stoull(fault.substr(9)));
+  }
+  if (fault == "swap") options.swap_ids = true;
 }
 
-std::optional<Outcome> run_worker0(Socket& listener, Flowers flowers, const Options& options) {
+bool print_summary(const Outcome& outcome) {
+  const bool learned = outcome.accuracy > 0.95;
+  const bool agrees = outcome.gradient_difference < 1e-9;
+  const auto verdict = [](bool holds) { return holds ? "met" : "NOT MET"; };
+  const auto shares = [](std::uint64_t worker0, std::uint64_t worker1) {
+    return text(worker0, " by worker 0, ", worker1, " by worker 1");
+  };
+  const Traffic& traffic = outcome.traffic;
+  say("");
+  say_result("training accuracy", format("%.1f %%", outcome.accuracy * 100),
+             text("must pass 95 %: ", verdict(learned)));
+  say_result("largest gradient difference", format("%.2e", outcome.gradient_difference),
+             text("must be below 1e-9: ", verdict(agrees)));
+  say_result("steps compared", text(outcome.steps),
+             "all gradients of both layers, with a single-process model's");
+  say_result("messages sent", text(traffic.sent + traffic.received),
+             shares(traffic.sent, traffic.received));
+  say_result("bytes sent", text(traffic.bytes), text(traffic.trailer_bytes, " of them trailers"));
+  say_result("trailer bytes per message",
+             format("%.1f", static_cast<double>(traffic.trailer_bytes) /
+                                static_cast<double>(traffic.trailers)),
+             text(traffic.largest_trailer, " at most"));
+  say_result("messages rejected", text(traffic.rejected + traffic.rejected_by_peer),
+             shares(traffic.rejected, traffic.rejected_by_peer));
+  say("");
+  say(!agrees    ? "FAIL: the gradients are not those of the single-process model: some answer was "
+                   "taken for that of another pass, or a payload was changed"
+      : !learned ? "FAIL: the gradients are right, but the model has not learned enough: try more "
+                   "--epochs"
+                 : "PASS: every answer found its pass, and the model learned");
+  return learned && agrees;
+}
+
+// Whether the worker came to its end.
+template <class Run>
+bool guarded(const char* worker, Run run) {
   try {
-    Socket socket = listener.accept(std::chrono::steady_clock::now() + std::chrono::seconds(3));
-    Channel channel = make_channel(std::move(socket), 0, options);
-    return Worker0(std::move(channel), std::move(flowers), options).run();
+    run();
+    return true;
   } catch (const std::exception& error) {
-    complain("worker 0", error.what());
-    return std::nullopt;
-  }
-}
-
-int run_worker1(Socket& listener, const Options& options) {
-  try {
-    const std::uint16_t port = listener.port();
-    listener.close();  // or the port would outlive worker 0
-    Channel channel = make_channel(Socket::connect(port), 1, options);
-    Worker1(std::move(channel), options.seed, options.in_flight).run();
-    return EXIT_SUCCESS;
-  } catch (const std::exception& error) {
-    complain("worker 1", error.what());
-    return EXIT_FAILURE;
-  }
-}
-
-// Worker 1 ends by itself when the connection is closed, unless it hangs or has been stopped.
-int wait_for_worker1(pid_t pid) {
-  int status = 0;
-  for (int i = 0; i < 100; ++i) {
-    const pid_t ended = ::waitpid(pid, &status, WNOHANG);
-    if (ended < 0) throw std::system_error(errno, std::generic_category(), "waitpid");
-    if (ended == pid) return status;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  complain("worker 1", "does not end, so it is killed");
-  ::kill(pid, SIGKILL);
-  ::waitpid(pid, &status, 0);
-  return status;
-}
-
-bool ended_well(int status) {
-  if (WIFSIGNALED(status)) {
-    complain("worker 1", "was killed by signal " + std::to_string(WTERMSIG(status)));
-  }
-  return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
-}
-
-void make_dump_directory(const std::filesystem::path& directory) {
-  std::error_code error;
-  if (!directory.empty()) std::filesystem::create_directories(directory, error);
-  if (error) {
-    throw std::runtime_error("can't make the directory " + directory.string() +
-                             " of --dump: " + error.message());
+    support::complain(worker, error.what());
+    return false;
   }
 }
 
 int run(const Options& options) {
-  Flowers flowers = read_iris(options.data);
-  make_dump_directory(options.dump_directory);
-  std::signal(SIGCHLD, SIG_DFL);  // if it were inherited as ignored, no status could be waited for
-  Socket listener = Socket::listen();
-  const pid_t worker1 = ::fork();
-  if (worker1 < 0) throw std::system_error(errno, std::generic_category(), "fork");
-  if (worker1 == 0) return run_worker1(listener, options);
+  Flowers flowers = support::read_iris(options.data, static_cast<std::int64_t>(options.in_flight));
+  if (!options.dump_directory.empty()) std::filesystem::create_directories(options.dump_directory);
+  const std::array<int, 2> ends = make_connection();
+  support::Child child([&] {
+    ::close(ends[0]);  // or worker 1 would never see that worker 0 is gone
+    return guarded("worker 1", [&] { Worker1(ends[1], options).run(); }) ? EXIT_SUCCESS
+                                                                         : EXIT_FAILURE;
+  });
+  ::close(ends[1]);
+  say(text("worker 0 is process ", ::getpid(), ", worker 1 is process ", child.id(),
+           "; joined by TCP"));
 
-  say("worker 0 is process " + std::to_string(::getpid()) + ", worker 1 is process " +
-      std::to_string(worker1) + "; joined by TCP on 127.0.0.1:" + std::to_string(listener.port()));
-  const std::optional<Outcome> outcome = run_worker0(listener, std::move(flowers), options);
-  listener.close();
-  const bool worker1_is_well = ended_well(wait_for_worker1(worker1));
-  if (!outcome || !worker1_is_well) {
+  Outcome outcome;
+  const bool is_well =
+      guarded("worker 0", [&] { outcome = Worker0(ends[0], std::move(flowers), options).run(); });
+  if (!child.ended_well() || !is_well) {
     say("FAIL: the training did not come to its end");
     return EXIT_FAILURE;
   }
-  return print_summary(*outcome) ? EXIT_SUCCESS : EXIT_FAILURE;
+  return print_summary(outcome) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 }  // namespace
 }  // namespace two_workers
 
 int main(int argc, char** argv) {
-  using namespace two_workers;
-  try {
-    const Options options = parse_options({argv + 1, argv + argc});
-    if (!options.help) return run(options);
-    std::fputs(help_text, stdout);
-    return EXIT_SUCCESS;
-  } catch (const UsageError& error) {
-    complain("two_workers", std::string(error.what()) + "\ntwo_workers: see --help");
-    return 2;
-  } catch (const std::exception& error) {
-    complain("two_workers", error.what());
-    return EXIT_FAILURE;
-  }
+  two_workers::Options options;
+  std::vector<std::string> faults{"damage"};
+  CLI::App app(two_workers::about, "two_workers");
+  app.footer(two_workers::exit_status);
+  app.add_option("--epochs", options.epochs, "optimizer steps; one is about a pass over the data")
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
+  app.add_option("--in-flight", options.in_flight,
+                 "passes in flight at once; each takes 150 / N flowers, drawn anew for each step")
+      ->check(CLI::Range(8, 150))
+      ->capture_default_str();
+  app.add_option("--seed", options.seed,
+                 "for the first weights, the draws of flowers and the order of answers")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--fault", faults, two_workers::fault_help)
+      ->check(CLI::Validator(two_workers::check_fault, "KIND"))
+      ->allow_extra_args(false)
+      ->capture_default_str();
+  app.add_flag("--verbose", options.verbose, "print the metadata of each message");
+  app.add_option(
+      "--dump", options.dump_directory,
+      "write each received message, refused ones too, to a file in this directory, which "
+      "is made if it isn't there");
+  app.add_option("--data", options.data, "the iris data (default: the file in the source tree)");
+  return support::run_program(app, argc, argv, [&] {
+    for (const std::string& fault : faults) two_workers::apply_fault(fault, options);
+    return two_workers::run(options);
+  });
 }

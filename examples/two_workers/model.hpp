@@ -1,94 +1,124 @@
 // SPDX-License-Identifier: Apache-2.0
-// The classifier: two layers and the loss. Pure arithmetic, nothing of messages.
+// The classifier: two layers and the loss. Pure arithmetic, no messages.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <random>
 #include <span>
-#include <vector>
+
+#include "iris.hpp"
 
 namespace two_workers {
 
-inline constexpr std::size_t feature_count = 4;
-inline constexpr std::size_t hidden_count = 16;
-inline constexpr std::size_t class_count = 3;
+using support::class_count;
+using support::feature_count;
+using support::Matrix;
+inline constexpr int hidden_count = 16;
 
-/// Rows of numbers that lie somewhere else: in a Matrix, or in a receive buffer.
-struct MatrixView {
-  std::size_t rows;
-  std::size_t columns;
-  std::span<const double> values;  ///< row after row
+/// A matrix, or a part of a receive buffer seen as one.
+using MatrixView = Eigen::Ref<const Matrix>;
+using VectorView = Eigen::Ref<const Eigen::VectorXd>;
 
-  [[nodiscard]] std::span<const double> row(std::size_t index) const {
-    return values.subspan(index * columns, columns);
-  }
-};
+/// The matrix's bytes where they are, for a payload.
+[[nodiscard]] std::span<const std::byte> bytes_of(const auto& matrix) {
+  return std::as_bytes(std::span(matrix.data(), static_cast<std::size_t>(matrix.size())));
+}
 
-struct Matrix {
-  Matrix(std::size_t row_count, std::size_t column_count)
-      : rows(row_count), columns(column_count), values(row_count * column_count) {}
+enum class Draw : std::uint32_t { hidden_layer, output_layer, flowers, answers };
 
-  std::size_t rows;
-  std::size_t columns;
-  std::vector<double> values;
-
-  [[nodiscard]] std::span<double> row(std::size_t index) {
-    return std::span(values).subspan(index * columns, columns);
-  }
-  operator MatrixView() const { return {rows, columns, values}; }  // NOLINT: a view of itself
-};
-
-/// The gradient of a layer's parameters, in the order in which the layer keeps them.
-using Gradient = std::vector<double>;
+/// Random numbers that depend on the seed alone, independent of each other for each use.
+[[nodiscard]] inline std::mt19937_64 make_random(std::uint64_t seed, Draw draw) {
+  std::seed_seq sequence{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32),
+                         static_cast<std::uint32_t>(draw)};
+  return std::mt19937_64(sequence);
+}
 
 /// A fully connected layer, trained by gradient descent with momentum.
 class Layer {
  public:
-  Layer(std::size_t input_count, std::size_t output_count, std::mt19937_64 random);
-
-  [[nodiscard]] std::size_t parameter_count() const { return parameters_.size(); }
+  Layer(int inputs, int outputs, std::mt19937_64 random)
+      : parameters_(outputs, inputs + 1), velocity_(Matrix::Zero(outputs, inputs + 1)) {
+    std::normal_distribution<double> normal(0.0, 1.0 / std::sqrt(inputs));
+    for (double& parameter : parameters_.reshaped()) parameter = normal(random);
+  }
 
   /// One row of outputs for each row of inputs.
-  [[nodiscard]] Matrix forward(MatrixView input) const;
+  [[nodiscard]] Matrix forward(const MatrixView& input) const {
+    return (input * weights().transpose()).rowwise() + parameters_.rightCols<1>().transpose();
+  }
 
   /// The loss's gradient with respect to the inputs, from that with respect to the outputs.
-  [[nodiscard]] Matrix input_gradient(MatrixView output_gradient) const;
+  [[nodiscard]] Matrix input_gradient(const MatrixView& output_gradient) const {
+    return output_gradient * weights();
+  }
 
-  /// Adds what these rows contribute to the gradient of the parameters.
-  void add_gradient(MatrixView input, MatrixView output_gradient, Gradient& sum) const;
+  /// The gradient of the parameters: for each output, of the weights and then of the bias.
+  [[nodiscard]] Matrix gradient(const MatrixView& input, const MatrixView& output_gradient) const {
+    Matrix result(parameters_.rows(), parameters_.cols());
+    result << output_gradient.transpose() * input, output_gradient.colwise().sum().transpose();
+    return result;
+  }
 
-  /// One step of the optimiser.
-  void step(const Gradient& gradient);
+  [[nodiscard]] Matrix zero_gradient() const {
+    return Matrix::Zero(parameters_.rows(), parameters_.cols());
+  }
+
+  /// One step of the optimizer.
+  void step(const Matrix& gradient) {
+    velocity_ = 0.9 * velocity_ - 0.2 * gradient;
+    parameters_ += velocity_;
+  }
 
  private:
-  // For each output, the weights of the inputs and then the bias.
-  [[nodiscard]] std::span<const double> parameters_of(std::size_t output) const;
+  [[nodiscard]] MatrixView weights() const { return parameters_.leftCols(parameters_.cols() - 1); }
 
-  std::size_t inputs_;
-  std::size_t outputs_;
-  std::vector<double> parameters_;
-  std::vector<double> velocity_;
+  Matrix parameters_;
+  Matrix velocity_;
 };
 
-/// Both layers as they are before training. The same seed gives the same layers, in any process.
-[[nodiscard]] Layer make_hidden_layer(std::uint64_t seed);
-[[nodiscard]] Layer make_output_layer(std::uint64_t seed);
+/// Both layers as they are before training. The same seed gives the same layers in any process.
+[[nodiscard]] inline Layer make_hidden_layer(std::uint64_t seed) {
+  return {feature_count, hidden_count, make_random(seed, Draw::hidden_layer)};
+}
+[[nodiscard]] inline Layer make_output_layer(std::uint64_t seed) {
+  return {hidden_count, class_count, make_random(seed, Draw::output_layer)};
+}
 
-/// The hidden layer's activation function, in place.
-void apply_tanh(Matrix& matrix);
+/// The hidden layer's outputs.
+[[nodiscard]] inline Matrix activations_of(const Layer& layer, const MatrixView& features) {
+  return layer.forward(features).array().tanh();
+}
 
-/// The gradient before the activation function, from that behind it and what came out of it.
-[[nodiscard]] Matrix tanh_gradient(MatrixView gradient, MatrixView activations);
+/// The gradient before the hidden layer's tanh, from that behind it.
+[[nodiscard]] inline Matrix tanh_gradient(const MatrixView& gradient,
+                                          const MatrixView& activations) {
+  return gradient.array() * (1.0 - activations.array().square());
+}
 
 /// Softmax and cross-entropy of some rows.
 struct Loss {
-  double sum = 0;           ///< of the rows' losses
-  std::size_t correct = 0;  ///< rows whose class has the largest output
-  Matrix gradient;          ///< of sum * scale, with respect to the outputs
+  double sum = 0;   ///< of the rows' losses
+  int correct = 0;  ///< rows whose class has the largest output
+  Matrix gradient;  ///< of sum * scale, with respect to the outputs
 };
 
-/// `labels` holds one class number per row, which is below the number of columns.
-[[nodiscard]] Loss cross_entropy(MatrixView outputs, std::span<const double> labels, double scale);
+/// `labels` holds a class number for each row, less than the number of columns.
+[[nodiscard]] inline Loss cross_entropy(const Matrix& outputs, const VectorView& labels,
+                                        double scale) {
+  // Subtracting the largest output keeps exp from overflowing.
+  Loss loss{.gradient = (outputs.colwise() - outputs.rowwise().maxCoeff()).array().exp()};
+  for (Eigen::Index r = 0; r < outputs.rows(); ++r) {
+    auto row = loss.gradient.row(r);
+    row /= row.sum();
+    double& probability = row(static_cast<int>(labels(r)));
+    loss.sum -= std::log(probability);
+    if (probability == row.maxCoeff()) ++loss.correct;
+    probability -= 1.0;
+  }
+  loss.gradient *= scale;
+  return loss;
+}
 
 }  // namespace two_workers

@@ -5,11 +5,12 @@
 root=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../..")
 build_packages=(g++ meson ninja-build pkg-config flatbuffers-compiler libflatbuffers-dev)
 test_packages=(cmake doctest-dev make python3 valgrind)
+example_packages=(libasio-dev libcli11-dev libeigen3-dev)
 # What each transport's suite of tests needs.
 # shellcheck disable=SC2034
 declare -A transports=([grpc]=libgrpc++-dev [tensorpipe]=libtensorpipe-dev [torch]=libtorch-dev
   [zeromq]=cppzmq-dev [asio]=libasio-dev)
-export build_packages test_packages
+export build_packages test_packages example_packages
 
 say() {
   printf '==> %s\n' "$*" >&2

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each example program needs around its subject: a command line, lines of output, a child.
+#pragma once
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <sstream>
+#include <string>
+#include <system_error>
+#include <thread>
+
+namespace support {
+
+/// All parts in one string.
+template <class... Parts>
+[[nodiscard]] std::string text(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return out.str();
+}
+
+/// The values as printf prints them with this pattern.
+template <class... Values>
+[[nodiscard]] std::string format(const char* pattern, Values... values) {
+  std::array<char, 256> result{};
+  std::snprintf(result.data(), result.size(), pattern, values...);
+  return result.data();
+}
+
+inline bool is_terminal() {
+  static const bool result = ::isatty(STDOUT_FILENO) == 1;
+  return result;
+}
+
+/// Prints a line on standard output, in one write, so that lines of two processes don't mix. On a
+/// terminal it replaces a line that was printed with `end` "".
+inline void say(const std::string& line, const char* end = "\n") {
+  std::fputs(text(is_terminal() ? "\r\x1b[K" : "", line, end).c_str(), stdout);
+  std::fflush(stdout);
+}
+
+/// Prints an error, in one write.
+inline void complain(const std::string& name, const std::string& what) {
+  if (is_terminal()) say("", "");
+  std::fputs(text(name, ": ", what, "\n").c_str(), stderr);
+}
+
+/// Prints one line of a table of results.
+inline void say_result(const char* name, const std::string& value, const std::string& remark) {
+  say(format("  %-28s %12s   %s", name, value.c_str(), remark.c_str()));
+}
+
+/// Parses the command line, runs `body` and returns the program's exit status: the body's; 1 if it
+/// throws a std::exception; 2 for wrong arguments, which the body may report as CLI::ParseError
+/// too.
+template <class Body>
+[[nodiscard]] int run_program(CLI::App& app, int argc, char** argv, Body body) {
+  try {
+    app.parse(argc, argv);
+    return body();
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    complain(app.get_name(), text(error.what(), "\n", app.get_name(), ": see --help"));
+    return 2;
+  } catch (const std::exception& error) {
+    complain(app.get_name(), error.what());
+    return EXIT_FAILURE;
+  }
+}
+
+struct Address {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+/// Splits HOST:PORT or [HOST]:PORT. Throws CLI::ValidationError that names the option.
+[[nodiscard]] inline Address parse_address(const char* option, const std::string& value,
+                                           int least_port) {
+  const std::size_t colon = value.rfind(':');
+  if (colon == 0 || colon == std::string::npos) {
+    throw CLI::ValidationError(
+        option, text("takes HOST:PORT, such as 192.0.2.1:5000 or [::1]:5000, not '", value, "'"));
+  }
+  std::string port = value.substr(colon + 1);
+  const std::string problem = CLI::Range(least_port, 65535)(port);
+  if (!problem.empty()) throw CLI::ValidationError(option, "port: " + problem);
+  std::string host = value.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return {host, static_cast<std::uint16_t>(std::stoul(port))};
+}
+
+/// Whether to show the progress of step `done`, the first being 1: some ten times, or on a terminal
+/// ten times a second, where the line is rewritten.
+class Progress {
+ public:
+  explicit Progress(std::uint64_t total) : total_(total) {}
+
+  template <class Line>
+  void show(std::uint64_t done, Line line) {
+    const auto now = std::chrono::steady_clock::now();
+    const bool is_tenth = done == 1 || done * 10 / total_ != (done - 1) * 10 / total_;
+    if (done == total_ || (is_tenth && !is_terminal())) {
+      say(line());
+    } else if (is_terminal() && now - last_ > std::chrono::milliseconds(100)) {
+      last_ = now;
+      say(line(), "");
+    }
+  }
+
+ private:
+  std::uint64_t total_;
+  std::chrono::steady_clock::time_point last_ = {};
+};
+
+/// A child process that isn't left behind.
+class Child {
+ public:
+  /// Forks. `body` gives the child's exit status. Throws std::system_error if there is no process.
+  template <class Body>
+  explicit Child(Body body) {
+    std::signal(SIGCHLD, SIG_DFL);  // inherited as ignored, it would hide the status
+    id_ = ::fork();
+    if (id_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
+    if (id_ == 0) std::exit(body());
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child() { (void)ended_well(); }
+
+  [[nodiscard]] pid_t id() const { return id_; }
+
+  /// Waits until the child has ended, or kills it after a second. Returns whether its status is 0.
+  bool ended_well() {
+    for (int i = 0; !has_ended_ && i < 100; ++i) {
+      has_ended_ = ::waitpid(id_, &status_, WNOHANG) != 0;
+      if (!has_ended_) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    if (!has_ended_) {
+      ::kill(id_, SIGKILL);
+      ::waitpid(id_, &status_, 0);
+      has_ended_ = true;
+    }
+    return status_ == 0;
+  }
+
+ private:
+  pid_t id_;
+  bool has_ended_ = false;
+  int status_ = 0;
+};
+
+}  // namespace support

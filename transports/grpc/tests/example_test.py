@@ -2,194 +2,113 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs both ends of the gRPC example as users would: example_test.py PATH_TO_grpc_stream."""
 
-import contextlib
 import pathlib
-import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tests/support"))
-from run_tests import run_tests  # noqa: E402
-
-PROGRAM = ""
-LONG = "--messages=1000000"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "examples" / "support"))
+import testing  # noqa: E402
 
 
-class Process:
-    """A program under way, with its output as it comes."""
+class GrpcStream(testing.ExampleTest):
+    def serve(self):
+        """A server and its address."""
+        server = self.start("--listen", "127.0.0.1:0")
+        return server, self.line(server, r"^listening on (127\.0\.0\.1:\d+)$")[1]
 
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen([PROGRAM, *arguments], text=True, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE)
+    def call(self, address, *arguments):
+        """A client that is under way for a while."""
+        client = self.start("--connect", address, "--messages=1000000")
+        self.line(client, "^connected")
+        time.sleep(0.3)
+        return client
 
-    def line(self, pattern):
-        """The next line, which must match."""
-        line = self.process.stdout.readline()
-        found = re.search(pattern, line)
-        assert found, f"'{line}' instead of '{pattern}': {line or self.process.stderr.read()}"
-        return found
+    def test_one_client_gets_all_gradients(self):
+        server, address = self.serve()
+        self.expect(self.run_program("--connect", address), 0,
+                    "PASS: 8 passes at once, 128 gradients and 8 weight gradients are right")
+        self.line(server, r"^ipv4:\S+: connected$")
+        self.line(server, r"^ipv4:\S+: done after 136 messages, 0 of them refused$")
 
-    def end(self, timeout):
-        output, errors = self.process.communicate(timeout=timeout)
-        return self.process.returncode, output + errors
-
-
-@contextlib.contextmanager
-def running(*arguments):
-    started = Process(*arguments)
-    try:
-        yield started
-    finally:
-        started.process.kill()
-        started.process.communicate()
-
-
-@contextlib.contextmanager
-def serving():
-    """A server and its address."""
-    with running("--listen", "127.0.0.1:0") as server:
-        yield server, server.line(r"^listening on (127\.0\.0\.1:\d+)$")[1]
-
-
-def run(*arguments):
-    result = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=60)
-    return result.returncode, result.stdout + result.stderr
-
-
-def expect(result, status, text):
-    assert result[0] == status and text in result[1], result
-
-
-def one_client_gets_all_gradients():
-    with serving() as (server, address):
-        expect(run("--connect", address), 0,
-               "PASS: 8 passes at once, 128 gradients and 8 weight gradients are right")
-        server.line(r"^ipv4:\S+: connected$")
-        server.line(r"^ipv4:\S+: done after 136 messages, 0 of them refused$")
-
-
-def several_clients_share_a_server():
-    with serving() as (_, address):
-        clients = [Process("--connect", address, f"--worker={worker}", "--messages=500")
+    def test_several_clients_share_a_server(self):
+        _, address = self.serve()
+        clients = [self.start("--connect", address, f"--worker={worker}", "--messages=500")
                    for worker in (1, 2, 32767)]
         for client in clients:
-            expect(client.end(60), 0, "PASS")
+            self.expect(self.finish(client), 0, "PASS")
 
+    def test_the_largest_and_the_smallest_messages_pass(self):
+        _, address = self.serve()
+        for arguments, passes in (
+            (["--floats=4194303", "--passes=2", "--messages=2"], 2),
+            (["--floats=1", "--passes=1", "--messages=1"], 1),
+            (["--floats=1", "--passes=1024"], 1024),
+        ):
+            self.expect(self.run_program("--connect", address, *arguments), 0,
+                        f"PASS: {passes} passes")
 
-def the_largest_messages_pass():
-    with serving() as (_, address):
-        expect(run("--connect", address, "--floats=4194303", "--passes=2", "--messages=2"), 0,
-               "PASS: 2 passes")
+    def test_a_busy_port_is_named(self):
+        _, address = self.serve()
+        self.expect(self.run_program("--listen", address), 1,
+                    f"can't listen on {address}: another program")
 
+    def test_a_server_that_is_not_there_is_named(self):
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            address = "127.0.0.1:%d" % unused.getsockname()[1]
+            self.expect(self.run_program("--connect", address), 1,
+                        f"can't reach {address} within 5 s")
 
-def the_smallest_messages_pass():
-    with serving() as (_, address):
-        expect(run("--connect", address, "--floats=1", "--passes=1", "--messages=1"), 0, "PASS")
-        expect(run("--connect", address, "--floats=1", "--passes=1024"), 0, "PASS: 1024 passes")
+    def test_a_server_outlives_a_client_that_is_killed(self):
+        server, address = self.serve()
+        client = self.call(address)
+        self.line(server, ": connected$")
+        client.kill()
+        self.line(server, r": LOST after \d+ messages, .*; dropped \d passes that had not ended$")
+        self.expect(self.run_program("--connect", address), 0, "PASS")
 
+    def test_a_client_reports_that_its_server_is_gone(self):
+        server, address = self.serve()
+        client = self.call(address)
+        server.kill()
+        self.expect(self.finish(client, 10), 1, f"grpc_stream: server {address}, after ")
 
-def a_busy_port_is_named():
-    with serving() as (_, address):
-        expect(run("--listen", address), 1, f"can't listen on {address}: another program")
+    def test_a_client_reports_that_its_server_hangs(self):
+        server, address = self.serve()
+        client = self.call(address)
+        server.send_signal(signal.SIGSTOP)
+        self.expect(self.finish(client, 30), 1, "answers: it sent nothing for 10 s")
 
+    def test_a_server_ends_when_it_is_told_to(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            server, address = self.serve()
+            client = self.call(address)
+            server.send_signal(number)
+            self.expect(self.finish(server, 10), 0, "ending")
+            self.expect(self.finish(client, 10), 1, "the stream ended")
 
-def a_server_that_is_not_there_is_named():
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        address = "127.0.0.1:%d" % unused.getsockname()[1]
-        expect(run("--connect", address), 1, f"can't reach {address} within 5 s")
+    def test_help_lists_every_option(self):
+        self.expect_help("listen", "connect", "passes", "messages", "floats", "worker")
 
-
-def a_server_outlives_a_client_that_is_killed():
-    with serving() as (server, address):
-        with running("--connect", address, LONG) as client:
-            client.line("^connected")
-            server.line(": connected$")
-            time.sleep(0.3)
-            client.process.kill()
-            server.line(r": LOST after \d+ messages, .*; dropped \d passes that had not ended$")
-        expect(run("--connect", address), 0, "PASS")
-
-
-def a_client_says_that_its_server_is_gone():
-    with serving() as (server, address), running("--connect", address, LONG) as client:
-        client.line("^connected")
-        time.sleep(0.3)
-        server.process.kill()
-        expect(client.end(10), 1, f"grpc_stream: server {address}, after ")
-
-
-def a_client_says_that_its_server_hangs():
-    with serving() as (server, address), running("--connect", address, LONG) as client:
-        client.line("^connected")
-        time.sleep(0.3)
-        server.process.send_signal(signal.SIGSTOP)
-        expect(client.end(30), 1, "answers: it sent nothing for 10 s")
-
-
-def a_server_ends_when_it_is_told_to():
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with serving() as (server, address), running("--connect", address, LONG) as client:
-            client.line("^connected")
-            time.sleep(0.3)
-            server.process.send_signal(number)
-            expect(server.end(10), 0, "ending")
-            expect(client.end(10), 1, "the stream ended")
-
-
-def help_is_given():
-    for option in ("listen", "connect", "passes", "messages", "floats", "worker"):
-        expect(run("--help"), 0, f"--{option} ")
-
-
-def wrong_arguments_are_named_with_what_they_may_be():
-    for arguments, named in (
-        ([], "either --listen"),
-        (["--listen=a:1", "--connect=a:1"], "either --listen"),
-        (["--connect"], "--connect takes HOST:PORT"),
-        (["--connect=localhost"], "such as 192.0.2.1:5000"),
-        (["--connect=:5000"], "not ':5000'"),
-        (["--connect=localhost:0"], "1 to 65535, not '0'"),
-        (["--listen=localhost:65536"], "0 to 65535, not '65536'"),
-        (["--listen=localhost:http"], "not 'http'"),
-        (["extra"], "'extra'"),
-        (["--passes=0"], "1 to 1024, not '0'"),
-        (["--messages", "1000001"], "1 to 1000000"),
-        (["--floats=4194304"], "1 to 4194303"),
-        (["--worker=0"], "1 to 32767"),
-        (["--connect=a:1", "--floats=4194303", "--passes=5"], "at most 16777216"),
-    ):
-        result = run(*arguments)
-        expect(result, 2, named)
-        expect(result, 2, "--help")
-
-
-TESTS = (
-    one_client_gets_all_gradients,
-    several_clients_share_a_server,
-    the_largest_messages_pass,
-    the_smallest_messages_pass,
-    a_busy_port_is_named,
-    a_server_that_is_not_there_is_named,
-    a_server_outlives_a_client_that_is_killed,
-    a_client_says_that_its_server_is_gone,
-    a_client_says_that_its_server_hangs,
-    a_server_ends_when_it_is_told_to,
-    help_is_given,
-    wrong_arguments_are_named_with_what_they_may_be,
-)
-
-
-def main():
-    global PROGRAM
-    if len(sys.argv) != 2:
-        sys.exit("usage: example_test.py PATH_TO_grpc_stream")
-    PROGRAM = sys.argv[1]
-    return run_tests(TESTS, at_once=4)  # most of them only wait
+    def test_wrong_arguments_are_named_with_what_they_may_be(self):
+        self.expect_wrong_arguments(
+            ([], "either --listen"),
+            (["--listen=a:1", "--connect=a:1"], "either --listen"),
+            (["--connect"], "--connect: 1 required"),
+            (["--connect=localhost"], "--connect: takes HOST:PORT, such as 192.0.2.1:5000"),
+            (["--connect=:5000"], "not ':5000'"),
+            (["--connect=localhost:0"], "port: Value 0 not in range 1 to 65535"),
+            (["--listen=localhost:65536"], "port: Value 65536 not in range 0 to 65535"),
+            (["--listen=localhost:http"], "port: Value http not in range 0 to 65535"),
+            (["extra"], "extra"),
+            (["--passes=0"], "--passes: Value 0 not in range 1 to 1024"),
+            (["--messages", "1000001"], "--messages: Value 1000001 not in range 1 to 1000000"),
+            (["--floats=4194304"], "--floats: Value 4194304 not in range 1 to 4194303"),
+            (["--worker=0"], "--worker: Value 0 not in range 1 to 32767"),
+            (["--connect=a:1", "--floats=4194303", "--passes=5"], "at most 16777216"))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    testing.main()

@@ -1,16 +1,14 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The gRPC example against peers of another make: peers_test.py PATH_TO_grpc_stream.
 
 A client and a server in Python, written from transports/grpc/example/README.md and schema/FORMAT.md."""
 
 import concurrent.futures
-import contextlib
 import pathlib
 import queue
 import struct
-import subprocess
 import sys
-import unittest
 
 try:
     import grpc
@@ -18,13 +16,14 @@ except ImportError:
     print("skipped: this Python has no grpcio (Debian: python3-grpcio)")
     sys.exit(77)
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tests/golden"))
+root = pathlib.Path(__file__).resolve().parents[3]
+sys.path[:0] = [str(root / "examples/support"), str(root / "tests/golden")]
+import testing  # noqa: E402
 import wire  # noqa: E402
 
 METHOD = "/gradtail.example.GradientStream/Run"
 ACTIVATIONS, GRADIENTS, END, WEIGHT_GRADIENTS, REFUSED = 1, 2, 3, 4, 5
 LIMITS = [("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)]
-PROGRAM = ""
 
 
 def floats(values):
@@ -78,20 +77,6 @@ class Client:
         self.channel.close()
 
 
-@contextlib.contextmanager
-def client():
-    """A client of our server, which must go on to its end."""
-    server = subprocess.Popen([PROGRAM, "--listen", "127.0.0.1:0"], text=True,
-                              stdout=subprocess.PIPE)
-    try:
-        one = Client(server.stdout.readline().split()[-1])
-        yield one
-        one.close()
-    finally:
-        server.kill()
-        server.communicate()
-
-
 class Server(grpc.GenericRpcHandler):
     """Our client's peer; `change` may spoil its answers."""
 
@@ -119,38 +104,26 @@ class Server(grpc.GenericRpcHandler):
         assert not passes
 
 
-def call(change, *arguments):
-    """What our client says of a server whose answers are changed so."""
-    server = grpc.server(concurrent.futures.ThreadPoolExecutor(2), options=LIMITS)
-    server.add_generic_rpc_handlers((Server(change),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        result = subprocess.run([PROGRAM, "--connect", f"127.0.0.1:{port}", *arguments],
-                                capture_output=True, text=True, timeout=60)
-    finally:
-        server.stop(None).wait()
-    return result.returncode, result.stdout + result.stderr
+class OurServer(testing.ExampleTest):
+    def client(self):
+        """A client of our server, whose stream must go on to its end."""
+        server = self.start("--listen", "127.0.0.1:0")
+        client = Client(self.line(server, r"^listening on (\S+)$")[1])
+        self.addCleanup(client.close)
+        return client
 
-
-def expect(result, status, text):
-    assert result[0] == status and text in result[1], result
-
-
-class Peers(unittest.TestCase):
     def test_passes_may_be_interleaved(self):
         a, b = [2.0, 1.5, -3.0, 4.0], [0.5, 8.0, 0.25, -1.0]
-        with client() as one:
-            first, second = 1 << 48 | 5, 1 << 48 | 6
-            for context, message, values in ((first, 10, a), (second, 11, b), (first, 12, b)):
-                payload, answer = one.activations(context, message, values)
-                assert payload == gradients_of(values)
-                assert answer == fields(GRADIENTS, context, message, 0), answer
-            assert one.end(second) == (weight_gradients_of([b]), {
-                "context_id": second, "from_worker_id": 0, "wrapped_message_type": WEIGHT_GRADIENTS})
-            assert one.end(first)[0] == weight_gradients_of([a, b])
-            assert one.activations(first, 13, a)[0] == gradients_of(a)
-            assert one.end(first)[0] == weight_gradients_of([a])
+        first, second = 1 << 48 | 5, 1 << 48 | 6
+        client = self.client()
+        for context, message, values in ((first, 10, a), (second, 11, b), (first, 12, b)):
+            self.assertEqual(client.activations(context, message, values),
+                             (gradients_of(values), fields(GRADIENTS, context, message, 0)))
+        self.assertEqual(client.end(second), (weight_gradients_of([b]), {
+            "context_id": second, "from_worker_id": 0, "wrapped_message_type": WEIGHT_GRADIENTS}))
+        self.assertEqual(client.end(first)[0], weight_gradients_of([a, b]))
+        self.assertEqual(client.activations(first, 13, a)[0], gradients_of(a))
+        self.assertEqual(client.end(first)[0], weight_gradients_of([a]))
 
     def test_what_is_wrong_is_refused_and_the_stream_goes_on(self):
         good = wire.write(floats([1, 2, 3]), fields(ACTIVATIONS, 7, 8))
@@ -173,40 +146,53 @@ class Peers(unittest.TestCase):
             (wire.write(b"x", fields(END, 6)), "end_of_pass has no payload"),
             (wire.write(b"", fields(END, 7)), "no such pass"),
         )
-        with client() as one:
-            one.activations(6, 1, [1.0, 2.0, 3.0])
-            for message, named in rows:
-                text, answer = one.ask(message)
-                assert answer["wrapped_message_type"] == REFUSED, answer
-                assert named in text.decode(), (text, named)
-            assert one.end(6)[0] == weight_gradients_of([[1.0, 2.0, 3.0]])
+        client = self.client()
+        client.activations(6, 1, [1.0, 2.0, 3.0])
+        for message, named in rows:
+            with self.subTest(named):
+                text, answer = client.ask(message)
+                self.assertEqual(answer["wrapped_message_type"], REFUSED)
+                self.assertIn(named, text.decode())
+        self.assertEqual(client.end(6)[0], weight_gradients_of([[1.0, 2.0, 3.0]]))
 
     def test_what_a_peer_can_make_the_server_keep_is_bounded(self):
-        with client() as one:
-            for context in range(4):
-                one.ask(wire.write(bytes(2**24), fields(ACTIVATIONS, context, 0)))
-            text, _ = one.activations(4, 0, [1.0] * 6)
-            assert b"too many activations" in text
-            assert one.activations(4, 0, [1.0] * 5)[1]["wrapped_message_type"] == GRADIENTS
-        with client() as one:
-            for context in range(1024):
-                one.activations(context, 0, [1.0, 1.0])
-            assert b"1024 passes" in one.activations(1024, 0, [1.0, 1.0])[0]
-            one.end(0)
-            assert one.activations(1024, 0, [1.0, 1.0])[1]["wrapped_message_type"] == GRADIENTS
+        client = self.client()
+        for context in range(4):
+            client.ask(wire.write(bytes(2**24), fields(ACTIVATIONS, context, 0)))
+        self.assertIn(b"too many activations", client.activations(4, 0, [1.0] * 6)[0])
+        answer = client.activations(4, 0, [1.0] * 5)[1]
+        self.assertEqual(answer["wrapped_message_type"], GRADIENTS)
+        client = self.client()
+        for context in range(1024):
+            client.activations(context, 0, [1.0, 1.0])
+        self.assertIn(b"1024 passes", client.activations(1024, 0, [1.0, 1.0])[0])
+        client.end(0)
+        answer = client.activations(1024, 0, [1.0, 1.0])[1]
+        self.assertEqual(answer["wrapped_message_type"], GRADIENTS)
 
     def test_another_method_is_unimplemented(self):
-        with client() as one:
-            other = one.channel.unary_unary("/other/Method")
-            with self.assertRaises(grpc.RpcError) as raised:
-                other(b"", timeout=10)
-            self.assertEqual(raised.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
-            self.assertIn(METHOD, raised.exception.details())
+        with self.assertRaises(grpc.RpcError) as raised:
+            self.client().channel.unary_unary("/other/Method")(b"", timeout=10)
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
+        self.assertIn(METHOD, raised.exception.details())
 
-    def test_our_client_takes_right_answers(self):
-        expect(call(lambda number, message, payload, said: message, "--floats=20"), 0, "PASS")
 
-    def test_our_client_finds_wrong_answers(self):
+class OurClient(testing.ExampleTest):
+    def call(self, change):
+        """What our client says of a server whose answers are changed like this."""
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor(2), options=LIMITS)
+        server.add_generic_rpc_handlers((Server(change),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            return self.run_program("--connect", f"127.0.0.1:{port}", "--floats=20")
+        finally:
+            server.stop(None).wait()
+
+    def test_it_takes_right_answers(self):
+        self.expect(self.call(lambda number, message, payload, said: message), 0, "PASS")
+
+    def test_it_finds_wrong_answers(self):
         def changed(**values):
             return lambda number, message, payload, said: wire.write(payload, {**said, **values})
 
@@ -232,13 +218,9 @@ class Peers(unittest.TestCase):
             (changed(wrapped_message_type=9), "no such answer"),
         )
         for change, named in rows:
-            result = call(change, "--floats=20")
-            expect(result, 1, named)
-            expect(result, 1, "of 136 answers")
+            with self.subTest(named):
+                self.expect(self.call(change), 1, named, "of 136 answers")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit("usage: peers_test.py PATH_TO_grpc_stream")
-    PROGRAM = sys.argv.pop(1)
-    unittest.main()
+    testing.main()

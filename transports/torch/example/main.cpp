@@ -1,24 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts one worker or both, and makes an exit status of what became of them.
-#include <sys/wait.h>
-#include <torch/torch.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <chrono>
+// Starts one worker or both, and reports what became of them.
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
-#include <exception>
-#include <string>
-#include <system_error>
-#include <thread>
-#include <utility>
+#include <optional>
 
-#include "interface.hpp"
-#include "link.hpp"
-#include "options.hpp"
 #include "worker0.hpp"
 #include "worker1.hpp"
 
@@ -26,7 +11,21 @@ namespace torch_two_workers {
 
 namespace {
 
-constexpr double most_difference = 1e-5;
+using support::format;
+using support::say;
+using support::say_result;
+
+constexpr const char* about =
+    R"(Two processes train one classifier by libtorch's autograd and RPC agents.
+
+Worker 0 has Fisher's iris data, the hidden layer and the loss, worker 1 the output layer. Each step
+has several passes in flight at once. Activations and gradients travel as tensors; only gradtail's
+trailers tell which gradients belong to which activations. After each step worker 0 compares the
+gradients of both layers with those of the same model in a single process.)";
+
+constexpr const char* exit_status =
+    R"(Exit status: 0 if the loss fell and all gradients agree to 1e-5; 1 if not, or if something
+fails, such as the other worker dying; 2 for wrong arguments.)";
 
 // libtorch logs the end of each connection, and reads what it is to log before main begins.
 void quieten(char** argv) {
@@ -36,26 +35,30 @@ void quieten(char** argv) {
   ::execv("/proc/self/exe", argv);  // where it fails, there is more to read
 }
 
-bool print_summary(const Outcome& outcome) {
+int report(const Outcome& outcome, std::int64_t steps) {
   const bool learned = outcome.last_loss < outcome.first_loss;
-  const bool agrees = outcome.gradient_difference < most_difference;
-  std::printf("\n  loss                 %.4f, then %.4f   must fall: %s\n", outcome.first_loss,
-              outcome.last_loss, learned ? "met" : "NOT MET");
-  std::printf("  gradient difference  %.2e           must be below %.0e: %s\n",
-              outcome.gradient_difference, most_difference, agrees ? "met" : "NOT MET");
-  std::printf("  steps compared       %lld, of %lld passes together\n\n",
-              static_cast<long long>(outcome.steps), static_cast<long long>(outcome.passes));
-  std::puts(agrees && learned ? "PASS: every gradient found its pass, and the model learned"
-            : agrees          ? "FAIL: the gradients are right, but the loss did not fall"
-                              : "FAIL: the gradients are not those of the single-process model");
-  return learned && agrees;
+  const bool agrees = outcome.gradient_difference < 1e-5;
+  const auto verdict = [](bool holds) { return holds ? "met" : "NOT MET"; };
+  say("");
+  say_result("first loss", format("%.4f", outcome.first_loss), "");
+  say_result("last loss", format("%.4f", outcome.last_loss), text("must fall: ", verdict(learned)));
+  say_result("gradient difference", format("%.2e", outcome.gradient_difference),
+             text("must be below 1e-5: ", verdict(agrees)));
+  say_result("steps compared", text(steps), text("of ", outcome.passes, " passes together"));
+  say("");
+  say(!agrees    ? "FAIL: the gradients are not those of the single-process model"
+      : !learned ? "FAIL: the gradients are right, but the loss did not fall"
+                 : "PASS: every gradient found its pass, and the model learned");
+  return learned && agrees ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-template <class Function>
-int guarded(std::int16_t worker, Function run) {
+/// Runs `body`, and dies of what it throws. To be called while the worker is there: its end would
+/// wait for the other one.
+template <class Body>
+void guarded(int worker, Body body) {
   try {
-    return run();
-  } catch (const UsageError&) {
+    body();
+  } catch (const CLI::ParseError&) {
     throw;
   } catch (const std::exception& error) {
     // A worker that is gone makes calls fail; the watch knows why, and says so first.
@@ -64,114 +67,90 @@ int guarded(std::int16_t worker, Function run) {
   }
 }
 
-// What goes wrong between workers is caught while they are: their end would wait for each other.
-int run_worker0(c10::intrusive_ptr<c10d::TCPStore> store, Flowers flowers, const Options& options) {
-  torch::manual_seed(options.seed);
-  Worker0 worker(std::move(store), std::move(flowers), options);
-  return guarded(0, [&] { return print_summary(worker.run()) ? EXIT_SUCCESS : EXIT_FAILURE; });
-}
-
-int run_worker1(c10::intrusive_ptr<c10d::TCPStore> store, const Options& options) {
-  torch::manual_seed(options.seed + 1);
-  Worker1 worker(std::move(store));
-  return guarded(1, [&] {
-    worker.run();
-    return EXIT_SUCCESS;
-  });
-}
-
-int run_one(std::int16_t worker, const Options& options) {
-  return guarded(worker, [&] {
-    Flowers flowers;
-    if (worker == 0) flowers = read_flowers(options.data, options.in_flight);
-    const std::string interface = choose_interface(options);
-    std::printf("worker %d is process %d, at the interface %s; waiting for worker %d\n", worker,
-                ::getpid(), interface.c_str(), 1 - worker);
-    std::fflush(stdout);
-    auto store = make_store(worker, options.master);
-    return worker == 0 ? run_worker0(std::move(store), std::move(flowers), options)
-                       : run_worker1(std::move(store), options);
-  });
-}
-
-/// In the child process. The port comes by the pipe once worker 0 listens.
-int run_child(int ports, Options options) {
-  return guarded(1, [&] {
-    if (::read(ports, &options.master.port, sizeof options.master.port) <= 0) {
-      throw std::runtime_error("worker 0 is gone before it listened");
+int run_one(const Options& options) {
+  int status = EXIT_SUCCESS;
+  const int rank = options.rank;
+  guarded(rank, [&] {
+    support::Flowers flowers;
+    if (rank == 0) flowers = support::read_iris(options.data, options.in_flight);
+    const std::string interface = choose_interface(options.interface, options.master);
+    if (!options.both) {
+      say(text("worker ", rank, " is process ", ::getpid(), ", at the interface ", interface,
+               "; waiting for worker ", 1 - rank));
     }
-    ::close(ports);
-    choose_interface(options);
-    return run_worker1(make_store(1, options.master), options);
+    Store store = make_store(rank, options.master);
+    torch::manual_seed(options.seed + static_cast<std::uint64_t>(rank));
+    if (rank == 0) {
+      Worker0 worker(std::move(store), flowers, options);
+      guarded(0, [&] { status = report(worker.run(), options.steps); });
+    } else {
+      Worker1 worker(std::move(store));
+      guarded(1, [&] { worker.run(); });
+    }
   });
-}
-
-/// Worker 1 ends by itself, also when worker 0 is gone; but not if it was stopped.
-int wait_for(pid_t child) {
-  int status = 0;
-  for (int i = 0; i < 200; ++i) {
-    if (::waitpid(child, &status, WNOHANG) != 0) return status;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  ::kill(child, SIGKILL);
-  ::waitpid(child, &status, 0);
   return status;
 }
 
-/// Lets no end of this process leave the child behind.
-void take_along(pid_t child) {
-  static const pid_t taken = child;
-  std::at_quick_exit([] { wait_for(taken); });
+int run_both(Options& options) {
+  (void)support::read_iris(options.data, options.in_flight);  // or both workers would start in vain
+  {
+    asio::io_context context;
+    const asio::ip::tcp::acceptor free(context, {asio::ip::address_v4::loopback(), 0});
+    options.master.port = free.local_endpoint().port();
+  }
+  options.both = true;
+  options.rank = 1;
+  static support::Child worker1([&] { return run_one(options); });  // before there are threads
+  std::at_quick_exit([] { (void)worker1.ended_well(); });
+  options.rank = 0;
+  say(text("worker 0 is process ", ::getpid(), ", worker 1 is process ", worker1.id(),
+           "; they meet at 127.0.0.1:", options.master.port));
+  const int status = run_one(options);
+  return worker1.ended_well() ? status : EXIT_FAILURE;
 }
 
-int run_both(const Options& options) {
-  Flowers flowers = read_flowers(options.data, options.in_flight);
-  std::array<int, 2> ports{};
-  if (::pipe(ports.data()) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
-  std::signal(SIGCHLD, SIG_DFL);  // if it were inherited as ignored, no status could be waited for
-  const pid_t child = ::fork();   // before there are threads
-  if (child < 0) throw std::system_error(errno, std::generic_category(), "fork");
-  if (child == 0) {
-    ::close(ports[1]);
-    return run_child(ports[0], options);
+int run(Options& options, const std::string& master, char** argv) {
+  if ((options.rank >= 0) != !master.empty()) {
+    throw CLI::ValidationError(
+        options.rank >= 0 ? "--rank needs --master HOST:PORT" : "--master needs --rank",
+        "without them both workers run here");
   }
-  ::close(ports[0]);
-  take_along(child);
-  return guarded(0, [&] {
-    choose_interface(options);
-    auto store = make_store(0, options.master);
-    const std::uint16_t port = store->getPort();
-    std::printf("worker 0 is process %d, worker 1 is process %d; they meet at 127.0.0.1:%d\n",
-                ::getpid(), child, port);
-    std::fflush(stdout);
-    if (::write(ports[1], &port, sizeof port) != sizeof port) {
-      throw std::runtime_error("worker 1 is gone");
-    }
-    ::close(ports[1]);
-    const int status = run_worker0(std::move(store), std::move(flowers), options);
-    return wait_for(child) == 0 ? status : EXIT_FAILURE;
-  });
+  if (!master.empty()) options.master = support::parse_address("--master", master, 1);
+  quieten(argv);
+  std::signal(SIGPIPE, SIG_IGN);
+  return options.rank >= 0 ? run_one(options) : run_both(options);
 }
 
 }  // namespace
 }  // namespace torch_two_workers
 
 int main(int argc, char** argv) {
-  using namespace torch_two_workers;
-  try {
-    const Options options = parse_options({argv + 1, argv + argc});
-    if (options.help) {
-      std::fputs(help_text, stdout);
-      return EXIT_SUCCESS;
-    }
-    quieten(argv);
-    std::signal(SIGPIPE, SIG_IGN);
-    return options.rank ? run_one(*options.rank, options) : run_both(options);
-  } catch (const UsageError& error) {
-    std::fprintf(stderr, "torch_two_workers: %s\ntorch_two_workers: see --help\n", error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "torch_two_workers: %s\n", error.what());
-    return EXIT_FAILURE;
-  }
+  torch_two_workers::Options options;
+  std::string master;
+  CLI::App app(torch_two_workers::about, "torch_two_workers");
+  app.footer(torch_two_workers::exit_status);
+  auto* rank = app.add_option("--rank", options.rank,
+                              "the worker to be, 0 or 1 (default: both, on this machine)")
+                   ->check(CLI::Range(0, 1));
+  app.add_option("--master", master,
+                 "HOST:PORT: an address of worker 0's machine and a free port there, the same for "
+                 "both workers; [HOST]:PORT for IPv6");
+  app.add_option("--interface", options.interface,
+                 "the network interface whose address the other worker is to use (default: the one "
+                 "that leads to HOST, or what TP_SOCKET_IFNAME names)")
+      ->needs(rank);
+  app.add_option("--steps", options.steps, "steps of the optimizer")
+      ->check(CLI::Range(2, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--in-flight", options.in_flight,
+                 "passes in flight at once; each takes 150 / N flowers, rounded down")
+      ->check(CLI::Range(2, 150))
+      ->capture_default_str();
+  app.add_option("--seed", options.seed, "for first weights and draws of flowers")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--data", options.data,
+                 "worker 0: the iris data (default: the file in the source tree)");
+  return support::run_program(app, argc, argv,
+                              [&] { return torch_two_workers::run(options, master, argv); });
 }

@@ -13,13 +13,14 @@ SCALARS = {**FORWARD, "retain_graph": 1, "rref_created_on": 3, "rref_local_id": 
 PAIRS = {"device_map": [((0, -1), (1, 0)), ((1, 0), (1, 1))]}
 
 
-def lay_out(values, size, root, vtable, at, length=None, slot_count=8, more_slots=(),
+def lay_out(values, size, root, vtable, at, length=None, slot_count=8, reserved_slots=(),
             object_size=4, fill=JUNK, parts=()):
     """A table of `size` bytes, gaps full of `fill`, with the fields at the positions `at`.
 
-    A field that has a position and no value is stored with its default. `length` is where the
-    map's length word stands. The vtable has `slot_count` slots for known fields and then
-    `more_slots`. At last `parts`, (position, format, values...), are put over everything.
+    A field that has a position and no value is stored with its default. `length` is the position
+    of the map's length word. The vtable has `slot_count` slots for known fields. With
+    `reserved_slots`, zeros follow for every id up to the reserved ones, and then these. Last,
+    `parts`, each (position, format, values...), overwrite whatever is there.
     """
     table = bytearray([fill]) * size
 
@@ -28,7 +29,9 @@ def lay_out(values, size, root, vtable, at, length=None, slot_count=8, more_slot
 
     put(0, "I4s", root, wire.IDENTIFIER)
     put(root, "i", root - vtable)
-    slots = [at.get(f.name, root) - root for f in wire.FIELDS[:slot_count]] + list(more_slots)
+    slots = [at.get(f.name, root) - root for f in wire.FIELDS[:slot_count]]
+    if reserved_slots:
+        slots += [0] * (wire.RESERVED_IDS[0] - len(slots)) + list(reserved_slots)
     put(vtable, f"{2 + len(slots)}H", 4 + 2 * len(slots), object_size, *slots)
     for field in (f for f in wire.FIELDS if f.name in at):
         is_map = field.name == "device_map"
@@ -74,10 +77,10 @@ LAYOUTS = {
     "layout_vtable_size_2": lay_out({}, 16, 12, 8, {}, slot_count=0, parts=[(8, "H", 2)]),
     # Slots behind the last present field are stored, as zeros.
     "layout_vtable_untrimmed": lay_out(IDS, 48, 28, 8, {"context_id": 32, "message_id": 40}),
-    # Slots of unknown fields point anywhere, and the object's size is a lie.
+    # Slots of unknown fields point anywhere, and the object's size is wrong.
     "layout_unknown_slots": lay_out(
-        IDS, 56, 36, 8, {"context_id": 40, "message_id": 48},
-        more_slots=(0xFFFF, 1, 0x8001, 3), object_size=0xFFFF),
+        IDS, 264, 244, 8, {"context_id": 248, "message_id": 256},
+        reserved_slots=(0xFFFF, 1, 0x8001, 3), object_size=0xFFFF),
     # Canonical positions with junk in the gap before retain_graph, and behind the last field.
     "layout_junk_gap": lay_out(
         {**IDS, "retain_graph": 1}, 48, 24, 8,
@@ -99,16 +102,18 @@ LAYOUTS = {
     # A writer that knows context_id and message_id, and doesn't cut its vtable.
     "older_writer_untrimmed": lay_out(
         {"context_id": 5}, 32, 16, 8, {"context_id": 24}, slot_count=2, object_size=16, fill=0),
-    # Writers that know a field 8, a long, and a field 9, a string here and bytes there.
+    # Writers of a later version. The reserved ids 112 and 113 stand for fields that it added: a
+    # long, and a string in the first message, bytes in the second.
     "newer_writer": lay_out(
-        FORWARD, 88, 32, 8,
-        {"from_worker_id": 36, "wrapped_message_type": 40, "context_id": 48, "message_id": 56},
-        more_slots=(64 - 32, 44 - 32), object_size=44, fill=0,
-        parts=[(44, "I", 76 - 44), (64, "q", 1234567890123), (76, "I6s", 5, b"later\0")]),
+        FORWARD, 296, 240, 8,
+        {"from_worker_id": 244, "wrapped_message_type": 248, "context_id": 256, "message_id": 264},
+        reserved_slots=(272 - 240, 252 - 240), object_size=44, fill=0,
+        parts=[(252, "I", 284 - 252), (272, "q", 1234567890123), (284, "I6s", 5, b"later\0")]),
     "newer_writer_every_field": lay_out(
-        {**SCALARS, **PAIRS}, 120, 36, 12,
-        {"retain_graph": 43, "from_worker_id": 44, "wrapped_message_type": 48, "device_map": 52,
-         "rref_created_on": 56, "context_id": 64, "message_id": 72, "rref_local_id": 80},
-        length=108, more_slots=(88 - 36, 60 - 36), object_size=64, fill=0,
-        parts=[(60, "I", 100 - 60), (88, "q", 1234567890123), (100, "I3B", 3, 1, 2, 3)]),
+        {**SCALARS, **PAIRS}, 328, 244, 12,
+        {"retain_graph": 251, "from_worker_id": 252, "wrapped_message_type": 256,
+         "device_map": 260, "rref_created_on": 264, "context_id": 272, "message_id": 280,
+         "rref_local_id": 288},
+        length=316, reserved_slots=(296 - 244, 268 - 244), object_size=64, fill=0,
+        parts=[(268, "I", 308 - 268), (296, "q", 1234567890123), (308, "I3B", 3, 1, 2, 3)]),
 }

@@ -118,8 +118,19 @@ def contents(goldens):
     return {**files, "golden.tsv": ("\n".join(lines) + "\n").encode()}
 
 
+def stray_ids(trailer):
+    """The ids stored in a trailer that are neither assigned nor reserved for tests."""
+    root = wire.word(trailer, 0, "I")
+    vtable = root - wire.word(trailer, root, "i")
+    ids = range(len(wire.FIELDS), (wire.word(trailer, vtable, "H") - 4) // 2)
+    stored = (i for i in ids if wire.word(trailer, vtable + 4 + 2 * i, "H"))
+    return [i for i in stored if i not in wire.RESERVED_IDS]
+
+
 def misread(golden):
-    """What the reader makes wrong of a message, or None."""
+    """What is wrong with a message, or None."""
+    if stray_ids(golden.message[golden.payload_size :]):
+        return f"{golden.name}: stores an id that a later version may assign (FORMAT.md, section 9)"
     try:
         payload, fields = wire.read(golden.message)
     except wire.Refused as refused:

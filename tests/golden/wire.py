@@ -12,6 +12,7 @@ FOOTER_SIZE = 16
 MIN_TRAILER_SIZE = 32
 DEFAULT_LIMIT = 4096
 MAX_PAIRS = 128
+RESERVED_IDS = range(112, 128)  # section 3: only tests use them
 
 # Section 3. `code` is the type as in the struct module; `low` to `high` are the values that may be
 # stored, the default among them. For device_map it is the type of the offset to the map.

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Merges what gcov has counted in a build folder into one file for `gcovr --add-tracefile`.
+"""Merges the gcov counts of a build folder into one file for `gcovr --add-tracefile`.
 
 gcovr 5.2 reads gcov's text, which leaves out the branches of most templates that have more than one
-instance. gcov's JSON has them all: here, a branch is taken where any instance takes it. Branches
-that only exceptions take don't count, nor do those of lines marked GCOVR_EXCL_BR_LINE.
+instance. gcov's JSON has them all: here, a branch is taken if any instance takes it. Branches that
+are only taken by exceptions don't count, nor do those of lines marked GCOVR_EXCL_BR_LINE.
 """
 import argparse
 import collections
@@ -18,7 +18,7 @@ MEASURED = (ROOT / "src", ROOT / "include")
 
 
 def counted(build):
-    """Yields (file, line), the line as in gcov's JSON: one for each function that it belongs to."""
+    """Yields (file, line), with the line as in gcov's JSON, once per function that contains it."""
     counts = [path.resolve() for path in sorted(build.rglob("*.gcda"))]
     gcov = subprocess.run(["gcov", "--json-format", "--stdout", "--branch-probabilities", *counts],
                           check=True, stdout=subprocess.PIPE)
@@ -31,7 +31,7 @@ def counted(build):
 
 
 def decisions(branches):
-    """Without pairs of which one is taken by exceptions: that a call comes back is no decision."""
+    """The branches without those of exceptions: whether a call returns isn't a decision."""
     throws = [branch["throw"] for branch in branches] + [False]
     return [branch for i, branch in enumerate(branches) if not throws[i] and not throws[i + 1]]
 
@@ -39,7 +39,7 @@ def decisions(branches):
 class Line:
     def __init__(self):
         self.count = 0
-        # By how many branches the line has in an instance: how often each was taken.
+        # For each number of branches that the line has in an instance: how often each was taken.
         self.taken = collections.defaultdict(collections.Counter)
 
     def add(self, line):
@@ -75,7 +75,7 @@ def trace_of(path, lines):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build", type=pathlib.Path, help="folder with what the tests have counted")
+    parser.add_argument("build", type=pathlib.Path, help="build folder in which the tests have run")
     parser.add_argument("trace", type=pathlib.Path, help="file to write")
     arguments = parser.parse_args()
     files = [trace_of(*item) for item in sorted(merged(arguments.build).items())]

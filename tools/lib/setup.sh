@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What the scripts share: Debian packages, build folders and the counting of tests. To be sourced.
+# What the scripts share: Debian packages, build folders, counting tests. To be sourced.
 
 root=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../..")
 build_packages=(g++ meson ninja-build pkg-config flatbuffers-compiler libflatbuffers-dev)
 test_packages=(cmake doctest-dev make python3 valgrind)
 example_packages=(libasio-dev libcli11-dev libeigen3-dev)
-# What each transport's suite of tests needs.
+# The package that each transport's test suite needs.
 # shellcheck disable=SC2034
 declare -A transports=([grpc]=libgrpc++-dev [tensorpipe]=libtensorpipe-dev [torch]=libtorch-dev
   [zeromq]=cppzmq-dev [asio]=libasio-dev)
@@ -16,7 +16,7 @@ say() {
   printf '==> %s\n' "$*" >&2
 }
 
-# Runs a command with its output in a log, which is shown where the command fails.
+# Runs a command with its output in a log, and shows the log if the command fails.
 quietly() {
   local log=$1 status=0
   shift
@@ -40,37 +40,37 @@ as_root() {
   if [[ $(id -u) -eq 0 ]]; then "$@"; else sudo "$@"; fi
 }
 
-# Lists of packages that are absent or out of date make the first try fail.
+# The first try fails if the lists of packages are missing or out of date.
 apt_install() {
   local install=(env DEBIAN_FRONTEND=noninteractive
     apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=120 "$@")
   if [[ $(id -u) -ne 0 && -z $(command -v sudo) ]]; then
-    echo 'not root, and there is no sudo'
+    echo 'packages can only be installed as root or with sudo'
     return 1
   fi
   as_root "${install[@]}" || { as_root apt-get update && as_root "${install[@]}"; }
 }
 
-# Installs the Debian packages that are missing, or says how to and stops.
+# Installs missing Debian packages, or says how to install them and stops.
 ensure_packages() {
   local missing log status=0
   if [[ -z $(command -v dpkg-query) ]]; then
-    say "no Debian here; what these packages hold must be there already: $*"
+    say "this is not Debian: install what these packages contain, if it is missing: $*"
     return
   fi
   mapfile -t missing < <(missing_packages "$@")
   [[ ${#missing[@]} -gt 0 ]] || return 0
-  say "packages to be installed with apt-get: ${missing[*]}"
+  say "installing with apt-get: ${missing[*]}"
   log=$(mktemp)
   quietly "$log" apt_install "${missing[@]}" || status=$?
   rm -f "$log"
   [[ $status -ne 0 ]] || return 0
-  say 'the packages could not be installed; run this as root, then try again:'
+  say 'the packages could not be installed. Run this as root, then try again:'
   printf '  apt-get update && apt-get install --yes --no-install-recommends %s\n' "${missing[*]}" >&2
   exit 1
 }
 
-# All that makes an existing build folder unfit for use when it changes.
+# Everything that makes an existing build folder unusable if it changes.
 fingerprint() {
   meson --version
   ${CXX:-c++} --version 2>&1 | sed -n 1p || true
@@ -78,7 +78,7 @@ fingerprint() {
   printf '%s\n' "$root" "CXX=${CXX-}" "CXXFLAGS=${CXXFLAGS-}" "LDFLAGS=${LDFLAGS-}" "$@"
 }
 
-# Configures the build folder $root/$1 with the given options, afresh if anything is different.
+# Configures the build folder $root/$1 with the given options, from scratch if anything differs.
 configure() {
   local folder=$root/$1 made
   shift
@@ -92,7 +92,7 @@ configure() {
   printf '%s\n' "$made" >"$folder/made-with"
 }
 
-# Builds a configured folder; with more arguments, those targets alone.
+# Builds a configured folder: everything, or only the given targets.
 build() {
   local folder=$1
   shift
@@ -111,8 +111,8 @@ count_tests() {
        }' "$1"
 }
 
-# Runs the tests of a built folder and ends with a line that counts them. More arguments go to
-# `meson test`. Where no test ran, that is one failure.
+# Runs the tests of a built folder and prints their number in the last line. More arguments go to
+# `meson test`. If no test ran, that counts as one failure.
 run_tests() {
   local folder=$root/$1 status=0 logs
   shift

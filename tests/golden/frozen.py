@@ -2,11 +2,11 @@
 """Proves that the golden messages of every release are still what they were.
 
 golden.tsv is the manifest: name, size and sha256 of every message. Its own sha256 is pinned here,
-so that messages and manifest can't be made anew together without a change of this file.
+so nobody can regenerate messages and manifest together without also changing this file.
 
-When this fails, don't mend the pin: undo the change. What peers in the field send stays as it is,
-and whatever makes this fail changes the wire format. To add messages: append them to those of
-make_golden.py, run it, and add a pin of the longer table below the others, which stay.
+If this test fails, undo the change instead of adjusting the pin: peers in the field keep sending
+what they send, and whatever makes this test fail changes the wire format. To add messages, append
+them in make_golden.py, run it, and add a pin of the longer table after the existing pins.
 """
 import hashlib
 import pathlib
@@ -30,10 +30,10 @@ def sha256(data):
 
 
 def problems_of_table(lines):
-    """Each pin holds its first lines, and the last pin all of them."""
+    """Each pin covers the first lines of the table, and the last pin covers all of them."""
     for count, expected, what in PINS:
         if sha256(b"".join(lines[:count])) != expected:
-            yield f"golden.tsv: its first {count} lines are not {what}"
+            yield f"golden.tsv: its first {count} lines are no longer {what}"
     pinned = PINS[-1][0]
     if len(lines) != pinned:
         yield f"golden.tsv: {len(lines)} lines, but {pinned} are pinned in frozen.py"
@@ -58,7 +58,7 @@ def problems(folder):
     found = list(problems_of_table(lines))
     rows = [line.decode().rstrip("\n").split("\t") for line in lines]
     if found or "\t".join(rows[0]) != HEADER:
-        return found or ["golden.tsv: other columns"]
+        return found or [f"golden.tsv: its columns are no longer {HEADER.split()}"]
     found += filter(None, (problems_of_message(folder, row) for row in rows[1:]))
     known = {f"{row[0]}.bin" for row in rows} | {"golden.tsv"}
     foreign = {path.name for path in folder.iterdir()} - known
@@ -70,15 +70,15 @@ def change(path, edit):
 
 
 def append_row(folder):
-    """A message that is sound and in the table, but not pinned."""
+    """Adds a valid message to the table, but no pin."""
     data = (folder / "older_writer.bin").read_bytes()
     (folder / "newcomer.bin").write_bytes(data)
     row = f"newcomer\tyes\t5\t{len(data) - 5}\t{sha256(data)}\tcontext_id=5\n"
     change(folder / "golden.tsv", lambda table: table + row.encode())
 
 
-def make_anew(folder):
-    """Changes a message and its row alike, as a generator would that has changed."""
+def regenerate(folder):
+    """Changes a message and its row together, as a changed generator would."""
     path = folder / "older_writer.bin"
     old = path.read_bytes()
     new = b"HELLO" + old[5:]
@@ -86,7 +86,7 @@ def make_anew(folder):
     change(folder / "golden.tsv", lambda t: t.replace(sha256(old).encode(), sha256(new).encode()))
 
 
-# What must be noticed: name, and what is done to a copy of the folder.
+# What the test must notice: a name, and what to do to a copy of the folder.
 BREAKAGES = {
     "a bit flipped": lambda f: change(f / "map_2.bin", lambda d: bytes([d[0] ^ 1]) + d[1:]),
     "a byte longer": lambda f: change(f / "map_2.bin", lambda d: d + b"\0"),
@@ -94,7 +94,7 @@ BREAKAGES = {
     "a message without a row": lambda f: (f / "newcomer.bin").write_bytes(b"hello"),
     "a foreign file": lambda f: (f / "notes.txt").write_text("hello"),
     "a row without a pin": append_row,
-    "a message and its row made anew": make_anew,
+    "a message regenerated with its row": regenerate,
     "a field of a row changed": lambda f: change(
         f / "golden.tsv", lambda t: t.replace(b"context_id=5", b"context_id=6", 1)),
     "the last row removed": lambda f: change(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Tables that readers must accept and no writer of this version produces: FORMAT.md, sections 5, 9.
+# Tables that readers must accept but no writer of this version produces: FORMAT.md, sections 5, 9.
 
 import struct
 
@@ -63,43 +63,43 @@ OVERLAP_AT = {
 LAYOUTS = {
     # Fields ascend by id instead of descending by size.
     "layout_field_order": lay_out(SCALARS, 80, 28, 8, SCALARS_AT),
-    # Defaults and empty maps are stored, and mean absent.
+    # Defaults and empty maps are stored, and read as absent.
     "layout_stored_defaults": lay_out(IDS, 88, 28, 8, EVERY_AT, length=80),
     "layout_all_defaults": lay_out({}, 88, 28, 8, EVERY_AT, length=80),
     "layout_empty_map": lay_out(FORWARD, 64, 28, 8, {**FORWARD_AT, "device_map": 56}, length=60),
-    # The vtable stands behind the table, so the offset to it is negative.
+    # The vtable comes after the root table, so the offset to it is negative.
     "layout_vtable_behind": lay_out(
         {"context_id": 5}, 48, 12, 24, {"context_id": 16}),
     "layout_vtable_behind_map": lay_out(PAIRS, 48, 8, 28, {"device_map": 12}, length=16),
-    # The vtable has no slots; below 4 it hasn't even the word for the object's size. The table's
-    # only word is the last of the buffer.
+    # The vtable has no slots. A size below 4 doesn't even have room for the size of the object. The
+    # only word of the root table is the last one of the buffer.
     "layout_vtable_size_0": lay_out({}, 16, 12, 8, {}, slot_count=0, parts=[(8, "H", 0)]),
     "layout_vtable_size_2": lay_out({}, 16, 12, 8, {}, slot_count=0, parts=[(8, "H", 2)]),
-    # Slots behind the last present field are stored, as zeros.
+    # Slots after the last present field are stored, as zeros.
     "layout_vtable_untrimmed": lay_out(IDS, 48, 28, 8, {"context_id": 32, "message_id": 40}),
     # Slots of unknown fields point anywhere, and the object's size is wrong.
     "layout_unknown_slots": lay_out(
         IDS, 264, 244, 8, {"context_id": 248, "message_id": 256},
         reserved_slots=(0xFFFF, 1, 0x8001, 3), object_size=0xFFFF),
-    # Canonical positions with junk in the gap before retain_graph, and behind the last field.
+    # Canonical positions, with junk in the gap before retain_graph and after the last field.
     "layout_junk_gap": lay_out(
         {**IDS, "retain_graph": 1}, 48, 24, 8,
         {"retain_graph": 31, "context_id": 32, "message_id": 40}, slot_count=6, object_size=24),
     "layout_junk_tail": lay_out(
         {"from_worker_id": 7}, 32, 20, 10, {"from_worker_id": 24}, slot_count=3, object_size=8),
-    # The map stands among the fields.
+    # The map is between the fields.
     "layout_map_inside": lay_out(
         {**IDS, **PAIRS}, 64, 28, 8, {"device_map": 32, "context_id": 48, "message_id": 56},
         length=36),
     # Fields share their bytes.
     "layout_overlap": lay_out(OVERLAP, 40, 28, 8, OVERLAP_AT),
-    # The largest trailer within the default limit, everything far apart.
+    # The largest trailer within the default limit, with everything far apart.
     "layout_limit": lay_out(
         {**SCALARS, **PAIRS}, 4080, 1000, 4058,
         {"context_id": 4048, "message_id": 2000, "from_worker_id": 3004, "device_map": 1004,
          "wrapped_message_type": 1500, "retain_graph": 2999, "rref_created_on": 2500,
          "rref_local_id": 4000}, length=4036),
-    # A writer that knows context_id and message_id, and doesn't cut its vtable.
+    # A writer that knows only context_id and message_id, and doesn't trim its vtable.
     "older_writer_untrimmed": lay_out(
         {"context_id": 5}, 32, 16, 8, {"context_id": 24}, slot_count=2, object_size=16, fill=0),
     # Writers of a later version. The reserved ids 112 and 113 stand for fields that it added: a

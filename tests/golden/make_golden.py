@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Makes the golden messages of wire format version 1 that v1/ lacks, or checks those that are there.
+# Adds missing golden messages of wire format version 1 to v1/, or checks the existing ones.
 
 import argparse
 import hashlib
@@ -13,8 +13,8 @@ import wire
 FOLDER = pathlib.Path(__file__).resolve().parent / "v1"
 COLUMNS = ("name", "canonical", "payload_size", "trailer_size", "sha256", "fields")
 
-# `message` is payload and trailer, `payload_size` tells them apart. `canonical`: a writer given
-# the payload and the fields must produce exactly these bytes.
+# `message` is the payload, of `payload_size` bytes, and the trailer. `canonical`: a writer that is
+# given the payload and the fields must produce exactly these bytes.
 Golden = namedtuple("Golden", "name canonical payload_size message fields")
 
 SCALARS = {
@@ -43,7 +43,7 @@ def canonical(name, payload, fields):
 
 
 def device_map(count):
-    """`count` pairs: each device goes to the next, the last to the first."""
+    """`count` pairs: each device maps to the next one, the last to the first."""
     devices = [(1 + i // 32, i % 32) for i in range(max(count, 2))]
     return {"device_map": [(devices[i], devices[(i + 1) % len(devices)]) for i in range(count)]}
 
@@ -84,7 +84,7 @@ def stacked():
 
 
 def others():
-    """An older writer, and tables that only readers deal with."""
+    """An older writer, and tables that only readers meet."""
     yield canonical("older_writer", b"hello", {"context_id": 5})
     for name, (table, fields) in layouts.LAYOUTS.items():
         yield Golden(name, "no", 5, wire.seal(b"hello", table), fields)
@@ -99,7 +99,7 @@ def map_text(pairs):
 
 
 def fields_text(fields):
-    """Only the fields that are present, in the order of their ids."""
+    """The fields that are present, in the order of their ids."""
     known = [(f.name, fields[f.name]) for f in wire.FIELDS if f.name in fields]
     return " ".join(f"{k}={map_text(v) if k == 'device_map' else v}" for k, v in known)
 
@@ -112,7 +112,7 @@ def row(golden):
 
 
 def contents(goldens):
-    """Every file's name and bytes."""
+    """The name and the bytes of every file."""
     files = {f"{golden.name}.bin": golden.message for golden in goldens}
     lines = ["\t".join(COLUMNS), *map(row, goldens)]
     return {**files, "golden.tsv": ("\n".join(lines) + "\n").encode()}
@@ -151,11 +151,11 @@ def differences(files):
         elif path.read_bytes() != data:
             yield f"{name}: differs"
     foreign = {path.name for path in FOLDER.glob("*")} - set(files)
-    yield from (f"{name}: not one of ours" for name in sorted(foreign))
+    yield from (f"{name}: doesn't belong here" for name in sorted(foreign))
 
 
 def add_new(files):
-    """Writes what isn't there. What is there is frozen (frozen.py); golden.tsv only grows."""
+    """Writes missing files. Existing ones are frozen (frozen.py); golden.tsv only grows."""
     FOLDER.mkdir(exist_ok=True)
     for name, data in files.items():
         path = FOLDER / name
@@ -165,8 +165,8 @@ def add_new(files):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Adds the golden messages that v1/ lacks.")
-    parser.add_argument("--check", action="store_true", help="write nothing, check what is there")
+    parser = argparse.ArgumentParser(description="Adds missing golden messages to v1/.")
+    parser.add_argument("--check", action="store_true", help="write nothing, only check")
     check = parser.parse_args().check
     goldens = all_goldens()
     files = contents(goldens)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# A writer and a reader of the wire format, made from schema/FORMAT.md alone and sharing no code
-# with the library. Plain rather than fast; sections are those of FORMAT.md.
+# A writer and a reader of the wire format, written from schema/FORMAT.md without any code of the
+# library. It is simple, not fast. Sections are those of FORMAT.md.
 
 import struct
 from collections import namedtuple
@@ -15,7 +15,7 @@ MAX_PAIRS = 128
 RESERVED_IDS = range(112, 128)  # section 3: only tests use them
 
 # Section 3. `code` is the type as in the struct module; `low` to `high` are the values that may be
-# stored, the default among them. For device_map it is the type of the offset to the map.
+# stored, including the default. For device_map, `code` is the type of the offset to the map.
 Field = namedtuple("Field", "id name size code default low high")
 FIELDS = (
     Field(0, "context_id", 8, "q", -1, -1, 2**63 - 1),
@@ -55,12 +55,12 @@ def align_up(n, unit):
 
 
 def stored(fields):
-    """The entries of FIELDS that have a value in `fields` which is not the default."""
+    """The entries of FIELDS whose value in `fields` isn't the default."""
     return [f for f in FIELDS if fields.get(f.name, f.default) not in (f.default, [])]
 
 
 def distances(present, pair_count):
-    """How far from the table's end each item starts: section 4, steps 1 to 5."""
+    """The distance from the end of the table to each item: section 4, steps 1 to 5."""
     at = {"length": 4 * pair_count + 4 if pair_count else 0}
     d = at["length"]
     for field in sorted(present, key=lambda f: (f.size, f.id), reverse=True):
@@ -74,7 +74,7 @@ def distances(present, pair_count):
 
 
 def canonical_table(fields):
-    """The one table that a writer may produce for these fields: section 4."""
+    """The only table that a writer may produce for these fields: section 4."""
     pairs = sorted(fields.get("device_map", []))
     present = stored(fields)
     at = distances(present, len(pairs))
@@ -104,7 +104,7 @@ def checksum(table, head, payload_size):
 
 
 def seal(payload, table):
-    """A message of any payload and any table: fills the table up to 8 bytes, adds the footer."""
+    """A message of any payload and any table: pads the table to 8 bytes and adds the footer."""
     table += bytes(-len(table) % 8)
     head = struct.pack("<IHH", len(table) + FOOTER_SIZE, VERSION, 0)
     crc = checksum(table, head, len(payload))
@@ -145,7 +145,7 @@ def check_footer(message, limit):
 
 
 def find_fields(table):
-    """Where each stored field stands in the table, or None: section 5 does not accept it."""
+    """The position of each stored field in the table, or None if section 5 doesn't accept it."""
 
     def inside(position, size):
         return 0 <= position <= len(table) - size
@@ -171,7 +171,7 @@ def find_fields(table):
 
 
 def find_map(table, position):
-    """Where the map's length word stands, or None: section 5 does not accept it."""
+    """The position of the map's length word, or None if section 5 doesn't accept it."""
     offset = word(table, position, "I")
     length = position + offset
     if not 0 < offset < 2**31 or length % 4 or length > len(table) - 4:
@@ -180,7 +180,7 @@ def find_map(table, position):
 
 
 def check_pair(pair, previous):
-    """What is wrong with one pair behind the pairs `previous`, or None."""
+    """What is wrong with one pair that follows the pairs `previous`, or None."""
     (source_type, source_index), (target_type, target_index) = pair
     if not (0 <= source_type <= 63 and 0 <= target_type <= 63):
         return "device_map_type"
@@ -192,7 +192,7 @@ def check_pair(pair, previous):
 
 
 def read_map(table, length, base):
-    """The map whose length word stands at `length`; `base` is the table's place in the message."""
+    """The map with its length word at `length`; `base` is the table's offset in the message."""
     count = word(table, length, "I")
     if count > MAX_PAIRS:
         raise Refused("invalid", "values", base + length, "device_map_size")
@@ -213,7 +213,7 @@ def read_map(table, length, base):
 
 
 def read_fields(table, base):
-    """The table's fields, without those that hold their default: checks 7 to 9."""
+    """The fields of a table, except those that hold their default: checks 7 to 9."""
     if table[4:8] != IDENTIFIER:
         raise Refused("unsupported", "identifier", base + 4)
     positions = find_fields(table)
@@ -239,7 +239,7 @@ def read_fields(table, base):
 
 
 def read(message, limit=DEFAULT_LIMIT):
-    """The payload and the fields of a message of which nothing is trusted, or Refused."""
+    """The payload and the fields of an untrusted message, or raises Refused."""
     size = check_footer(message, limit)
     base = len(message) - size
     return message[:base], read_fields(message[base:-FOOTER_SIZE], base)

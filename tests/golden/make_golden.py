@@ -127,18 +127,35 @@ def stray_ids(trailer):
     return [i for i in stored if i not in wire.RESERVED_IDS]
 
 
+def detached_check(trailer, payload_size):
+    """The check that refuses a detached trailer, or None."""
+    try:
+        wire.read_detached(trailer, payload_size)
+    except wire.Refused as refused:
+        return refused.check
+    return None
+
+
 def misread(golden):
     """What is wrong with a message, or None."""
-    if stray_ids(golden.message[golden.payload_size :]):
+    trailer = golden.message[golden.payload_size :]
+    if stray_ids(trailer):
         return f"{golden.name}: stores an id that a later version may assign (FORMAT.md, section 9)"
     try:
         payload, fields = wire.read(golden.message)
+        detached_fields = wire.read_detached(trailer, golden.payload_size)
     except wire.Refused as refused:
         return f"{golden.name}: refused, {refused}"
     if (payload, fields) != (golden.message[: golden.payload_size], golden.fields):
         return f"{golden.name}: read as {fields}"
     if (wire.write(payload, fields) == golden.message) != (golden.canonical == "yes"):
         return f"{golden.name}: canonical should not be {golden.canonical}"
+    if detached_fields != fields:
+        return f"{golden.name}: read as {detached_fields} if it is detached"
+    if detached_check(trailer, golden.payload_size + 1) != "checksum":
+        return f"{golden.name}: accepted for a payload of another size"
+    if detached_check(bytes(8) + trailer, golden.payload_size) != "trailer_size":
+        return f"{golden.name}: accepted with more bytes than the trailer has"
     return None
 
 

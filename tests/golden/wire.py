@@ -123,8 +123,9 @@ def word(data, position, code):
     return struct.unpack_from("<" + code, data, position)[0]
 
 
-def check_footer(message, limit):
-    """Section 6, checks 1 to 6. Returns the trailer's size."""
+def check_footer(message, limit, detached_payload_size=None):
+    """Section 6, checks 1 to 6. Returns the trailer's size. If the size of the payload is given,
+    `message` is only the trailer: section 11."""
     n = len(message)
 
     def need(ok, code, check, offset):
@@ -136,11 +137,14 @@ def check_footer(message, limit):
     size, version, flags, crc = struct.unpack_from("<IHHI", message, n - 16)
     need(version == VERSION, "unsupported", "version", n - 12)
     need(flags == 0, "unsupported", "required_flags", n - 10)
-    fits = MIN_TRAILER_SIZE <= size <= n and size % 8 == 0
+    is_detached = detached_payload_size is not None
+    fits = size == n if is_detached else size <= n
+    fits = fits and size >= MIN_TRAILER_SIZE and size % 8 == 0
     need(fits, "corrupt", "trailer_size", n - 16)
     need(size <= limit, "too_large", "limit", n - 16)
     table, head = message[n - size : n - 16], message[n - 16 : n - 8]
-    need(crc == checksum(table, head, n - size), "corrupt", "checksum", n - 8)
+    payload_size = detached_payload_size if is_detached else n - size
+    need(crc == checksum(table, head, payload_size), "corrupt", "checksum", n - 8)
     return size
 
 
@@ -243,3 +247,9 @@ def read(message, limit=DEFAULT_LIMIT):
     size = check_footer(message, limit)
     base = len(message) - size
     return message[:base], read_fields(message[base:-FOOTER_SIZE], base)
+
+
+def read_detached(trailer, payload_size, limit=DEFAULT_LIMIT):
+    """The fields of an untrusted trailer that travels without its payload, or raises Refused."""
+    check_footer(trailer, limit, payload_size)
+    return read_fields(trailer[:-FOOTER_SIZE], 0)

@@ -1,0 +1,230 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The steps of CI, each declared with its name, when it runs (quick or nightly), the Debian packages
+# that it needs besides those of all tests, and what it protects against. Sourced by .ci/run.
+#
+# To add one: a line `step NAME quick|nightly 'PACKAGES' 'what it protects against'` and a function
+# step_NAME, which runs in the root of the checkout with `set -e`. If the last line that it prints
+# is 'N passed, N failed', that is counted; otherwise the step counts as one test.
+: "${root:?}"
+
+# No transports: for steps that are about the library alone. Warnings are errors.
+core_only=(--werror -Dgrpc=disabled -Dtensorpipe=disabled -Dtorch=disabled -Dzeromq=disabled
+  -Dasio=disabled -Dpytorch=disabled)
+
+# Builds and runs only the named tests, whose programs have the same names:
+# run_only FOLDER 'TEST...' OPTION...
+run_only() {
+  local folder=$1 tests
+  read -ra tests <<<"$2"
+  configure "$folder" -Dtests=enabled -Dexamples=disabled "${@:3}"
+  meson compile -C "$folder" "${tests[@]}"
+  run_tests "$folder" "${tests[@]}" --timeout-multiplier=30
+}
+
+# Files under version control, also where another user owns the checkout.
+sources() {
+  git -c safe.directory="$root" ls-files -z "$@"
+}
+
+# The core, its tests and the examples without a transport.
+build_core() {
+  configure "$1" "${core_only[@]}" -Dtests=enabled -Dexamples=enabled "${@:2}"
+  build "$1"
+}
+
+# ---- What every change must pass -----------------------------------------------------------------
+
+step clang-format quick 'clang-format git' 'reviews about layout'
+step_clang-format() {
+  sources '*.hpp' '*.cpp' | xargs -0 clang-format --dry-run -Werror
+}
+
+step shellcheck quick 'git shellcheck' 'scripts that break on an odd path or an unset variable'
+step_shellcheck() {
+  sources | xargs -0 grep --null -l '^#!.*sh$' | xargs -0 shellcheck -x
+}
+
+step test quick 'libasio-dev cppzmq-dev libgrpc++-dev libtensorpipe-dev python3-grpcio iproute2' \
+  'a broken promise, package, adapter or example, as gcc builds them by default'
+step_test() {
+  CXX=g++ configure build/ci/test --werror -Dtests=enabled -Dexamples=enabled -Dgrpc=enabled \
+    -Dtensorpipe=enabled -Dzeromq=enabled -Dasio=enabled -Dtorch=disabled -Dpytorch=disabled
+  build build/ci/test
+  run_tests build/ci/test
+}
+
+step clang quick 'clang' 'what only clang rejects or warns of; asserts that do not hold'
+step_clang() {
+  CXX=clang++ build_core build/ci/clang -Dbuildtype=debugoptimized
+  run_tests build/ci/clang --no-suite=builds
+}
+
+step clang-tidy quick 'clang clang-tidy' 'suspicious code, and names that are not in the style'
+step_clang-tidy() {
+  tidy build/ci/clang
+}
+
+# clang-tidy would silently pass over a .clang-tidy that it can't parse.
+tidy() {
+  if clang-tidy --dump-config 2>&1 | grep 'Error parsing'; then return 1; fi
+  CXX=clang++ build_core "$1" -Dbuildtype=debugoptimized "${@:2}"
+  run-clang-tidy -quiet -p "$1" "^(?!.*/$1/)"
+}
+
+# clang leaves the sanitizers' symbols that a shared library needs to the program: b_lundef.
+step sanitizers quick 'clang libclang-rt-dev' 'reads and writes out of bounds, undefined behavior'
+step_sanitizers() {
+  CXX=clang++ build_core build/ci/sanitizers -Dbuildtype=debugoptimized -Db_lundef=false \
+    -Db_sanitize=address,undefined -Dcpp_args=-fno-sanitize-recover=all
+  UBSAN_OPTIONS=print_stacktrace=1 run_tests build/ci/sanitizers --no-suite=builds \
+    --timeout-multiplier=4
+}
+
+# doctest calls much of the standard library, which is built without this sanitizer.
+step memory-sanitizer quick 'clang libclang-rt-dev' 'uninitialized bytes on the wire'
+step_memory-sanitizer() {
+  CXX=clang++ run_only build/ci/memory-sanitizer round_trips "${core_only[@]}" \
+    -Dbuildtype=debugoptimized -Db_sanitize=memory -Db_lundef=false
+}
+
+step thread-sanitizer quick 'clang libclang-rt-dev' 'data races'
+step_thread-sanitizer() {
+  CXX=clang++ run_only build/ci/thread-sanitizer threads "${core_only[@]}" \
+    -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false
+}
+
+# Without optimization, with the asserts of the library and of the standard library.
+step debug quick '' 'code that is right only where it is optimized; misuse of the standard library'
+step_debug() {
+  CXX=g++ run_only build/ci/debug 'unit golden' "${core_only[@]}" -Dbuildtype=debug \
+    -Dcpp_args=-D_GLIBCXX_ASSERTIONS
+}
+
+# doctest needs exceptions.
+step no-exceptions quick '' 'users who build without exceptions and RTTI'
+step_no-exceptions() {
+  CXX=g++ run_only build/ci/no-exceptions round_trips "${core_only[@]}" -Dbuildtype=release \
+    -Dcpp_eh=none -Dcpp_rtti=false
+}
+
+step i686 quick 'g++-i686-linux-gnu' 'arithmetic that needs a size_t of 64 bits'
+step_i686() {
+  run_on i686
+}
+
+# Another machine, as its cross compiler builds for it and its cross file says how to run that.
+run_on() {
+  run_only "build/ci/$1" 'unit golden round_trips threads' "${core_only[@]}" \
+    --cross-file="tools/cross/$1-linux-gnu.ini" -Dbuildtype=debugoptimized
+}
+
+step coverage quick 'gcovr' 'a line or branch of the library that no test reaches'
+step_coverage() {
+  tools/coverage
+}
+
+step demo quick '' 'a demo that fails for a newcomer'
+step_demo() {
+  tools/demo
+}
+
+# ---- What a release must pass as well ------------------------------------------------------------
+
+step test-all nightly '' 'what the step test leaves out: the adapter for libtorch'
+step_test-all() {
+  CXXFLAGS=-Werror tools/test --all
+}
+
+step clang-all nightly 'clang libbenchmark-dev' 'transports and benchmarks that clang rejects'
+step_clang-all() {
+  CXX=clang++ configure build/ci/clang-all --werror -Dtests=enabled -Dexamples=enabled \
+    -Dbench=enabled -Dbuildtype=debugoptimized
+  build build/ci/clang-all
+  run_tests build/ci/clang-all --no-suite=builds
+}
+
+step clang-tidy-all nightly 'clang clang-tidy libbenchmark-dev' \
+  'suspicious code in adapters, their examples and benchmarks'
+step_clang-tidy-all() {
+  step_clang-all
+  if clang-tidy --dump-config 2>&1 | grep 'Error parsing'; then return 1; fi
+  run-clang-tidy -quiet -p build/ci/clang-all '^(?!.*/build/ci/clang-all/)'
+}
+
+step sanitizers-all nightly 'clang libclang-rt-dev' 'undefined behavior on the transports'
+step_sanitizers-all() {
+  CXX=clang++ configure build/ci/sanitizers-all -Dtests=enabled -Dexamples=enabled \
+    -Dbuildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined \
+    -Dcpp_args=-fno-sanitize-recover=all
+  build build/ci/sanitizers-all
+  UBSAN_OPTIONS=print_stacktrace=1 run_tests build/ci/sanitizers-all --no-suite=builds \
+    --timeout-multiplier=4
+}
+
+# clang can't compile the headers of libtorch 1.13 as C++20.
+step torch-sanitizers nightly 'libtorch-dev' 'undefined behavior of the adapter for libtorch'
+step_torch-sanitizers() {
+  CXX=g++ run_only build/ci/torch-sanitizers 'torch_unit torch_exchange' \
+    -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Dtorch=enabled \
+    -Dcpp_args=-fno-sanitize-recover=all
+}
+
+step gcc-benchmarks nightly 'libbenchmark-dev' 'benchmarks that no longer build'
+step_gcc-benchmarks() {
+  CXX=g++ configure build/ci/gcc "${core_only[@]}" -Dtests=enabled -Dexamples=disabled \
+    -Dbench=enabled -Dbuildtype=debugoptimized
+  build build/ci/gcc
+  run_tests build/ci/gcc unit golden
+}
+
+step valgrind nightly '' 'decisions on uninitialized bytes'
+step_valgrind() {
+  CXX=g++ configure build/ci/valgrind "${core_only[@]}" -Dtests=enabled -Dexamples=disabled \
+    -Dbuildtype=debugoptimized
+  meson compile -C build/ci/valgrind unit
+  run_tests build/ci/valgrind unit --wrap='valgrind --quiet --error-exitcode=1' \
+    --timeout-multiplier=30
+}
+
+# As much optimization as there is, across files, of a static library without asserts.
+step lto nightly '' 'code that link-time optimization breaks'
+step_lto() {
+  CXX=g++ run_only build/ci/lto 'unit golden' "${core_only[@]}" -Dbuildtype=release \
+    -Doptimization=3 -Db_lto=true -Ddefault_library=static
+}
+
+step aarch64 nightly 'g++-aarch64-linux-gnu qemu-user-static' 'an unsigned char; weak memory order'
+step_aarch64() {
+  run_on aarch64
+}
+
+step s390x nightly 'g++-s390x-linux-gnu qemu-user-static' 'numbers stored in the order of the host'
+step_s390x() {
+  run_on s390x
+}
+
+step debian13 nightly '' 'newer compilers, FlatBuffers and Meson; package lists with gaps'
+step_debian13() {
+  tools/test-debian13
+}
+
+step pytorch nightly '' 'a preload that changes what PyTorch does'
+step_pytorch() {
+  tools/test-pytorch --slice
+}
+
+step fuzz nightly 'clang libclang-rt-dev' 'messages that nobody thought of'
+step_fuzz() {
+  tools/fuzz 300
+}
+
+step exhaustive nightly '' 'a rare message that open takes for another'
+step_exhaustive() {
+  tools/exhaustive
+}
+
+step mutate nightly '' 'checks that no test notices when they are broken'
+step_mutate() {
+  tools/mutate
+}

@@ -78,17 +78,33 @@ fingerprint() {
   printf '%s\n' "$root" "CXX=${CXX-}" "CXXFLAGS=${CXXFLAGS-}" "LDFLAGS=${LDFLAGS-}" "$@"
 }
 
+# Stops where the build folder can't be made, or the disk is too full for it: half-written files
+# would make the tools fail in odd ways.
+check_folder() {
+  local needed_kb=500000 free_kb
+  if ! mkdir -p "$1" 2>/dev/null || [[ ! -w $1 ]]; then
+    say "can't write to $1: make it writable, or copy the checkout to where you can write"
+    exit 1
+  fi
+  free_kb=$(df --output=avail "$1" | tail -n 1)
+  [[ $free_kb -lt $needed_kb ]] || return 0
+  say "the disk of $1 has $((free_kb / 1000)) MB free, and a build needs $((needed_kb / 1000)) MB"
+  exit 1
+}
+
 # Configures the build folder $root/$1 with the given options, from scratch if anything differs.
 configure() {
   local folder=$root/$1 made
   shift
+  check_folder "$folder"
   made=$(fingerprint "$@")
   [[ ! -f $folder/build.ninja || ! -f $folder/made-with || $(<"$folder/made-with") != "$made" ]] ||
     return 0
   say "configuring ${folder#"$root"/}"
   rm -rf "$folder"
   mkdir -p "$folder"
-  quietly "$folder/setup.log" meson setup "$@" "$folder" "$root"
+  # In a folder that can be written, wherever the caller is: tools that Meson asks write there.
+  (cd "$folder" && quietly "$folder/setup.log" meson setup "$@" "$folder" "$root") || return
   printf '%s\n' "$made" >"$folder/made-with"
 }
 

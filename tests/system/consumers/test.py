@@ -154,13 +154,14 @@ def an_archive_shares_nothing_with_the_users_flatbuffers(package):
         assert not shared, "the linker would merge these:\n" + "\n".join(shared)
 
 
-def configure_with_cmake(package, folder, version, expected=0):
+def configure_with_cmake(package, folder, version, expected=0, components=""):
     # CMake searches lib and its multiarch folder below a prefix, but on Debian not lib64.
     usual = package.build.options["libdir"].split("/")[0] == "lib"
     hint = (f"-DCMAKE_PREFIX_PATH={package.prefix}" if usual
             else f"-Dgradtail_DIR:PATH={package.libdir}/cmake/gradtail")
     return run(["cmake", "-G", "Ninja", "-S", folder, "-B", folder / "build", hint,
-                f"-DGRADTAIL_VERSION={version}"], expected, env=package.environment())
+                f"-DGRADTAIL_VERSION={version}", f"-DGRADTAIL_COMPONENTS={components}"],
+               expected, env=package.environment())
 
 
 def cmake_finds_it(package):
@@ -179,6 +180,47 @@ def cmake_refuses_versions_that_may_differ(package):
     for other in (f"{major}.{abs(minor - 1)}", f"{major}.{minor + 1}", f"{major + 1}.{minor}"):
         said = configure_with_cmake(package, folder, other, expected=1)
         assert f"version: {package.build.version}" in said, said
+
+
+def cmake_refuses_components(package):
+    folder = work_folder(package, "cmake")
+    said = configure_with_cmake(package, folder, "", expected=1, components="COMPONENTS;nonsense")
+    assert 'gradtail has no component "nonsense"' in said, said
+    configure_with_cmake(package, folder, "", components="OPTIONAL_COMPONENTS;nonsense")
+
+
+def cmake_finds_it_through_a_linked_folder(package):
+    """As on a system where /lib is a link to /usr/lib."""
+    folder = work_folder(package, "cmake")
+    link = folder / "lib"
+    link.symlink_to(package.libdir)
+    run(["cmake", "-G", "Ninja", "-S", folder, "-B", folder / "build",
+         f"-Dgradtail_DIR:PATH={link}/cmake/gradtail"], env=package.environment())
+    run(["cmake", "--build", folder / "build"], env=package.environment())
+
+
+def sources_of(commands):
+    """The library's files that these compilation commands compile, and the macros they define."""
+    chosen = [command for command in commands if str(SOURCE / "src") in
+              str((pathlib.Path(command["directory"]) / command["file"]).resolve())]
+    return {((pathlib.Path(command["directory"]) / command["file"]).resolve().name,
+             *sorted(set(re.findall(r"-D(?:flatbuffers|GRADTAIL_)\S*|-fno-\S*-\S*|-fvisibility=\S*",
+                                    command["command"]))))
+            for command in chosen}
+
+
+def cmake_builds_it_as_a_subdirectory(package):
+    folder = work_folder(package, "cmake_subdirectory")
+    run(["cmake", "-G", "Ninja", "-S", folder, "-B", folder / "build",
+         f"-DGRADTAIL_SOURCE={SOURCE}", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"],
+        env=clean_environment() | {"CXX": package.build.compiler})
+    run(["cmake", "--build", folder / "build"])
+    run([folder / "build/consumer"])
+    by_cmake = json.loads((folder / "build/compile_commands.json").read_text())
+    by_meson = json.loads((package.build.folder / "compile_commands.json").read_text())
+    by_meson = [command for command in by_meson if "/libgradtail" in command["output"]]
+    ours, theirs = sources_of(by_cmake), sources_of(by_meson)
+    assert ours and ours == theirs, f"CMake compiles {sorted(ours)}, Meson {sorted(theirs)}"
 
 
 def meson_finds_it_installed(package):
@@ -215,7 +257,8 @@ def copy_source(to, build_folder):
 WAYS = (a_makefile_finds_it_through_pkg_config, cmake_finds_it, meson_finds_it_installed)
 ONCE = (exceptions_and_rtti_are_not_needed, nothing_of_flatbuffers_is_needed,
         an_archive_shares_nothing_with_the_users_flatbuffers,
-        cmake_refuses_versions_that_may_differ)
+        cmake_refuses_versions_that_may_differ, cmake_refuses_components,
+        cmake_finds_it_through_a_linked_folder)
 
 
 class Consumers(unittest.TestCase):
@@ -233,6 +276,7 @@ class Consumers(unittest.TestCase):
             package = move(package, scratch / "moved")
             self.check("moved", WAYS, package)
             self.check("subproject", [meson_builds_it_as_a_subproject], package)
+            self.check("subdirectory", [cmake_builds_it_as_a_subdirectory], package)
             other = build_other_kind(build, scratch / "other")
             package = move(install(other, scratch / "other-installed"), scratch / "other-moved")
             self.check(f"{other.options['default_library']}, moved",

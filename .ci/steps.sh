@@ -47,6 +47,11 @@ step_shellcheck() {
   sources | xargs -0 grep --null -l '^#!.*sh$' | xargs -0 shellcheck -x
 }
 
+step reference quick 'doxygen' 'pages that refer to what is not there'
+step_reference() {
+  tools/docs
+}
+
 step test quick 'libasio-dev cppzmq-dev libgrpc++-dev libtensorpipe-dev python3-grpcio iproute2' \
   'a broken promise, package, adapter or example, as gcc builds them by default'
 step_test() {
@@ -194,6 +199,11 @@ step lto nightly '' 'code that link-time optimization breaks'
 step_lto() {
   CXX=g++ run_only build/ci/lto 'unit golden' "${core_only[@]}" -Dbuildtype=release \
     -Doptimization=3 -Db_lto=true -Ddefault_library=static
+}
+
+step packages nightly 'debhelper lintian python3-venv' 'ways to take the library that no longer work'
+step_packages() {
+  tools/test-packages
 }
 
 step aarch64 nightly 'g++-aarch64-linux-gnu qemu-user-static' 'an unsigned char; weak memory order'

@@ -115,6 +115,6 @@ void open(const tensorpipe::Descriptor& descriptor, const tensorpipe::Allocation
 
 }  // namespace gradtail::inline GRADTAIL_ABI
 
-// Its iterators outlive it.
+/// Its iterators outlive it.
 template <>
 inline constexpr bool std::ranges::enable_borrowed_range<gradtail::ReceivedPayloads> = true;

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening messages in place, in any object that has the buffer protocol.
+//
+// Every view holds a memoryview of the buffer, which keeps it alive and keeps it from being resized.
+#include "views.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "errors.hpp"
+#include "gradtail/open.hpp"
+#include "gradtail/segments.hpp"
+#include "metadata.hpp"
+
+namespace gradtail::python {
+
+namespace nb = nanobind;
+
+namespace {
+
+/// Holds the bytes of a buffer that a plain memoryview would give a shape or items of more than one
+/// byte, and is itself a buffer of these bytes.
+class FlatBytes {
+ public:
+  explicit FlatBytes(nb::handle buffer) {
+    if (PyObject_GetBuffer(buffer.ptr(), &held_, PyBUF_SIMPLE) != 0) throw nb::python_error();
+  }
+  FlatBytes(const FlatBytes&) = delete;
+  FlatBytes& operator=(const FlatBytes&) = delete;
+  ~FlatBytes() { PyBuffer_Release(&held_); }
+
+  static int get_buffer(PyObject* self, Py_buffer* out, int flags) {
+    const Py_buffer& held = nb::inst_ptr<FlatBytes>(self)->held_;
+    return PyBuffer_FillInfo(out, self, held.buf, held.len, held.readonly, flags);
+  }
+  static int traverse(PyObject* self, visitproc visit, void* arg) {
+    Py_VISIT(Py_TYPE(self));
+    if (nb::inst_ready(self)) Py_VISIT(nb::inst_ptr<FlatBytes>(self)->held_.obj);
+    return 0;
+  }
+
+ private:
+  Py_buffer held_;
+};
+
+nb::object memoryview_of(nb::handle buffer) {
+  nb::object view = nb::steal(PyMemoryView_FromObject(buffer.ptr()));
+  if (!view.is_valid()) throw nb::python_error();
+  return view;
+}
+
+/// A memoryview of the buffer as bytes in one dimension. Raises TypeError for an object without the
+/// buffer protocol and BufferError where the bytes aren't contiguous.
+nb::object bytes_of(nb::handle buffer) {
+  nb::object view = memoryview_of(buffer);
+  const Py_buffer& b = *PyMemoryView_GET_BUFFER(view.ptr());
+  if (b.ndim == 1 && PyBuffer_IsContiguous(&b, 'C') != 0 && std::string_view(b.format) == "B") {
+    return view;
+  }
+  return memoryview_of(nb::cast(new FlatBytes(buffer), nb::rv_policy::take_ownership));
+}
+
+std::span<const std::byte> span_of(nb::handle memoryview) {
+  const Py_buffer& b = *PyMemoryView_GET_BUFFER(memoryview.ptr());
+  return {static_cast<const std::byte*>(b.buf), static_cast<std::size_t>(b.len)};
+}
+
+/// A trailer in a buffer, and whatever is before it.
+struct View {
+  nb::object bytes;  ///< a memoryview: the message, or a detached trailer
+  std::size_t trailer_at;
+  nb::object metadata;
+
+  [[nodiscard]] nb::object part(std::size_t from, std::size_t to) const {
+    const nb::object begin = nb::int_(from);
+    const nb::object end = nb::int_(to);
+    return bytes[nb::steal(PySlice_New(begin.ptr(), end.ptr(), nullptr))];
+  }
+  [[nodiscard]] nb::object payload() const { return part(0, trailer_at); }
+  [[nodiscard]] nb::object trailer() const { return part(trailer_at, span_of(bytes).size()); }
+
+  static int traverse(PyObject* self, visitproc visit, void* arg) {
+    Py_VISIT(Py_TYPE(self));
+    if (!nb::inst_ready(self)) return 0;
+    const View& view = *nb::inst_ptr<View>(self);
+    Py_VISIT(view.bytes.ptr());
+    Py_VISIT(view.metadata.ptr());
+    return 0;
+  }
+  static int clear(PyObject* self) {
+    View& view = *nb::inst_ptr<View>(self);
+    view.bytes.reset();
+    view.metadata.reset();
+    return 0;
+  }
+};
+struct MessageView : View {};
+
+MessageView open(nb::handle buffer, std::size_t limit) {
+  const nb::object bytes = bytes_of(buffer);
+  const auto message = value_or_raise(gradtail::open(span_of(bytes), {.trailer_size = limit}));
+  return {bytes, message.payload().size(), nb::cast(Metadata(message.metadata()))};
+}
+
+/// Checks a trailer of its own. Offsets of errors count from its first byte.
+Result<gradtail::TrailerView> read_detached(std::span<const std::byte> trailer,
+                                            std::uint64_t payload_size, Limits limits) {
+  const std::size_t size = trailer.size();
+  const auto footer = trailer.last(std::min(size, footer_size));
+  const auto located = detail::locate_trailer(footer, size, limits);
+  if (!located) return located.error();
+  if (*located != size) return Error{Code::corrupt, Check::trailer_size, Field::none, size - 16};
+  auto read = detail::read_trailer(trailer, payload_size);
+  if (read) return read;
+  Error error = read.error();
+  error.offset -= payload_size;
+  return error;
+}
+
+View open_trailer(nb::handle buffer, std::uint64_t payload_size, std::size_t limit) {
+  const nb::object bytes = bytes_of(buffer);
+  const auto trailer =
+      value_or_raise(read_detached(span_of(bytes), payload_size, {.trailer_size = limit}));
+  return {bytes, 0, nb::cast(Metadata(trailer.metadata()))};
+}
+
+}  // namespace
+
+void bind_views(nb::module_& module) {
+  static const PyType_Slot flat_slots[] = {
+      {Py_bf_getbuffer, reinterpret_cast<void*>(&FlatBytes::get_buffer)},
+      {Py_tp_traverse, reinterpret_cast<void*>(&FlatBytes::traverse)},
+      {0, nullptr}};
+  static const PyType_Slot view_slots[] = {
+      {Py_tp_traverse, reinterpret_cast<void*>(&View::traverse)},
+      {Py_tp_clear, reinterpret_cast<void*>(&View::clear)},
+      {0, nullptr}};
+
+  nb::class_<FlatBytes>(module, "_FlatBytes", nb::type_slots(flat_slots));
+  nb::class_<View>(module, "TrailerView", nb::type_slots(view_slots), R"(
+A trailer that has passed every check. It holds the buffer that it was read from, which can't be
+resized meanwhile.)")
+      .def_prop_ro("metadata", [](const View& self) { return self.metadata; },
+                   "What the sender said: a value of its own, independent of the buffer.")
+      .def_prop_ro("trailer", &View::trailer,
+                   "The trailer's bytes as they came: a memoryview of the buffer, no copy.");
+  nb::class_<MessageView, View>(module, "MessageView", R"(
+A message whose trailer has passed every check. It holds the buffer that it was read from, which
+can't be resized meanwhile.)")
+      .def_prop_ro("payload", &MessageView::payload,
+                   "The bytes before the trailer: a memoryview of the buffer, no copy.");
+
+  module.def("open", &open, nb::arg("buffer"), nb::kw_only(), nb::arg("limit") = Limits{}.trailer_size,
+             R"(
+Takes one trailer, the outermost, off a message of which nothing is trusted.
+
+buffer: the whole message: bytes, bytearray, memoryview, mmap, array, NumPy array or any other object
+  with a contiguous buffer. Nothing of it is copied but the metadata, and the payload isn't read. The
+  view keeps the buffer alive, and a bytearray from being resized: that raises BufferError.
+limit: the largest trailer in bytes to be accepted, up to 65536.
+
+Returns a MessageView with payload, metadata and trailer. To open a stacked message, open the
+payload in turn.
+
+Raises, the first that applies, with code, check, field and the offset in the message: Absent (no
+trailer), Unsupported (version, required_flags, identifier), Corrupt (trailer_size, checksum), TooLarge
+(limit), Invalid (layout, values). TypeError for an object without a buffer, BufferError for a buffer that
+isn't contiguous.)");
+  module.def("open_trailer", &open_trailer, nb::arg("buffer"), nb::arg("payload_size"), nb::kw_only(),
+             nb::arg("limit") = Limits{}.trailer_size, R"(
+Reads a trailer that was received apart from its payload, such as the last frame of a multipart message.
+
+buffer: exactly the trailer. As for open().
+payload_size: bytes of the payload, as the transport counted them.
+limit: the largest trailer in bytes to be accepted, up to 65536.
+
+Returns a TrailerView with metadata and trailer. Raises as open(); offsets count from the trailer's first
+byte, and a trailer_size that isn't the buffer's size is Corrupt.)");
+}
+
+}  // namespace gradtail::python

@@ -11,14 +11,13 @@ AutogradMetadata(context_id=7, message_id=8)
 >>> bytes(received.payload)
 b'gradients'
 
-Bytes that aren't a good message raise an exception that says what to do about it, what is wrong and at
-which byte:
+Bytes that aren't a valid message raise an exception that says what is wrong, at which byte, and by
+its class what to do about it:
 
->>> gradtail.open(b"just a payload, no trailer")
+>>> gradtail.open(b"just a payload, no trailer")  # doctest: +ELLIPSIS
 Traceback (most recent call last):
     ...
-gradtail._errors.Absent: absent at byte 22: no trailer: the message is shorter than 16 bytes or doesn't \
-end with the magic 47 54 4C A7
+gradtail.Absent: absent at byte 22: no trailer...
 """
 
 from gradtail._core import (
@@ -26,7 +25,6 @@ from gradtail._core import (
     IdGenerator,
     MessageView,
     TrailerView,
-    __version__,
     append,
     compose_id,
     id_counter,
@@ -35,6 +33,7 @@ from gradtail._core import (
     open_trailer,
     trailer,
 )
+from gradtail._core import version as __version__
 from gradtail._devices import Device, DevicePair
 from gradtail._errors import (
     Absent,
@@ -73,3 +72,8 @@ __all__ = [
     "open_trailer",
     "trailer",
 ]
+
+# One place to look for each name, for tracebacks and pickles.
+for _name in __all__:
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = __name__

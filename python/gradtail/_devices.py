@@ -9,7 +9,7 @@ class Device(NamedTuple):
 
     type: int
     """Number as in c10::DeviceType: 0 is cpu, 1 is cuda. 0..63."""
-    index: int = -1
+    index: int = -1  # type: ignore[assignment]  # hides tuple.index
     """0..127, or -1 for none given."""
 
 

@@ -80,9 +80,9 @@ void construct(Metadata* self, nb::handle context_id, nb::handle message_id,
       .context_id = number<std::int64_t>(context_id, Field::context_id),
       .message_id = number<std::int64_t>(message_id, Field::message_id),
       .from_worker_id = number<std::int32_t>(from_worker_id, Field::from_worker_id),
-      .wrapped_message_type = number<std::uint32_t>(
-          wrapped_message_type, Field::none, 0, std::numeric_limits<std::uint32_t>::max(),
-          "wrapped_message_type must be 0..2^32-1"),
+      .wrapped_message_type = number<std::uint32_t>(wrapped_message_type, Field::none, 0,
+                                                    std::numeric_limits<std::uint32_t>::max(),
+                                                    "wrapped_message_type must be 0..2^32-1"),
       .device_map = map,
       .retain_graph = number<std::uint8_t>(retain_graph, Field::retain_graph, 0, 1) != 0,
       .rref_created_on = number<std::int32_t>(rref_created_on, Field::rref_created_on),
@@ -93,8 +93,7 @@ void construct(Metadata* self, nb::handle context_id, nb::handle message_id,
 nb::tuple state_of(const Metadata& self) {
   const AutogradMetadata m = self.view();
   return nb::make_tuple(m.context_id, m.message_id, m.from_worker_id, m.wrapped_message_type,
-                        tuple_of(m.device_map), m.retain_graph, m.rref_created_on,
-                        m.rref_local_id);
+                        tuple_of(m.device_map), m.retain_graph, m.rref_created_on, m.rref_local_id);
 }
 
 void restore(Metadata* self, const nb::tuple& state) {
@@ -104,9 +103,9 @@ void restore(Metadata* self, const nb::tuple& state) {
 
 /// The call that makes the same metadata, with the fields that are set.
 std::string repr_of(const Metadata& self) {
-  constexpr const char* names[] = {"context_id",   "message_id",      "from_worker_id",
-                                   "wrapped_message_type", "device_map", "retain_graph",
-                                   "rref_created_on", "rref_local_id"};
+  constexpr const char* names[] = {"context_id",           "message_id",   "from_worker_id",
+                                   "wrapped_message_type", "device_map",   "retain_graph",
+                                   "rref_created_on",      "rref_local_id"};
   const nb::tuple state = state_of(self);
   const nb::tuple absent = state_of(Metadata(AutogradMetadata{}));
   std::string text;
@@ -136,46 +135,71 @@ void bind_metadata(nb::module_& module) {
     return [member](const Metadata& self) { return self.view().*member; };
   };
   nb::class_<Metadata>(module, "AutogradMetadata", nb::is_final(), R"(
-One message's autograd metadata: an immutable value that can be compared, hashed, copied and pickled.
+One message's autograd metadata: an immutable value that can be compared, hashed, copied and
+pickled.
 
-All arguments are optional and by name. A field at its default is absent and takes no bytes.
+All arguments are by name and optional. A field at its default is absent and takes no bytes.
 
-context_id: the distributed autograd pass. 0..2**63-1, or -1 for absent.
-message_id: the pair of send and recv functions in that pass. 0..2**63-1, or -1 for absent.
-from_worker_id: the worker that sent the message, as it claims. 0..2**31-1, or -1 for absent.
-wrapped_message_type: the RPC's own type number for the payload. 1..2**32-1, or 0 for absent.
-device_map: the sender's devices to the receiver's: up to 128 pairs ((type, index), (type, index))
-  in any order; no source and no target twice. Types are numbered as in c10::DeviceType (0 cpu,
-  1 cuda), 0..63; indices are 0..127, or -1 for none. Of a dict pass items(). It reads back as a
-  tuple of DevicePair.
-retain_graph: backward messages: keep the graph for another pass.
-rref_created_on: RRef backward messages: worker part of the RRef's id. 0..2**31-1, or -1 for absent.
-rref_local_id: RRef backward messages: local part of the RRef's id. 0..2**63-1, or -1 for absent.
+Arguments:
+  context_id: the distributed autograd pass. 0..2**63-1, or -1 for absent.
+  message_id: the pair of send and recv functions in that pass. 0..2**63-1, or -1 for absent.
+  from_worker_id: the worker that sent the message, as it claims. 0..2**31-1, or -1 for absent.
+  wrapped_message_type: the RPC's own type number for the payload. 1..2**32-1, or 0 for absent.
+  device_map: the sender's devices to the receiver's: up to 128 pairs ((type, index), (type, index))
+    in any order, no source and no target twice; the items() of a dict will do. Types are numbered
+    as in c10::DeviceType (0 cpu, 1 cuda), 0..63. Indices are 0..127, or -1 for none given.
+    The attribute is a tuple of DevicePair.
+  retain_graph: backward messages: keep the graph for another pass.
+  rref_created_on: RRef backward messages: the worker part of the RRef's id. 0..2**31-1, or -1 for
+    absent.
+  rref_local_id: RRef backward messages: the local part of the RRef's id. 0..2**63-1, or -1 for
+    absent.
 
-The ranges are checked when the metadata is written. Only a number that doesn't fit the field's type
-(a signed integer of 64, 32 or, in devices, 8 bits; wrapped_message_type is unsigned) raises Invalid
-here, with offset 0.
+The ranges are checked when the metadata is written, by append() and trailer(). Here, only a number
+that its field can't even hold raises Invalid, with offset 0: one of more than 64, 32 or, in
+devices, 8 bits, and a negative wrapped_message_type.
 
 str() names the fields that are set, for logs; repr() is the call that makes the same metadata.)")
       .def("__init__", &construct, nb::kw_only(), nb::arg("context_id") = -1,
            nb::arg("message_id") = -1, nb::arg("from_worker_id") = -1,
            nb::arg("wrapped_message_type") = 0, nb::arg("device_map") = nb::make_tuple(),
            nb::arg("retain_graph") = false, nb::arg("rref_created_on") = -1,
-           nb::arg("rref_local_id") = -1)
-      .def_prop_ro("context_id", field(&AutogradMetadata::context_id))
-      .def_prop_ro("message_id", field(&AutogradMetadata::message_id))
-      .def_prop_ro("from_worker_id", field(&AutogradMetadata::from_worker_id))
-      .def_prop_ro("wrapped_message_type", field(&AutogradMetadata::wrapped_message_type))
-      .def_prop_ro("device_map",
-                   [](const Metadata& self) { return tuple_of(self.view().device_map); })
-      .def_prop_ro("retain_graph", field(&AutogradMetadata::retain_graph))
-      .def_prop_ro("rref_created_on", field(&AutogradMetadata::rref_created_on))
-      .def_prop_ro("rref_local_id", field(&AutogradMetadata::rref_local_id))
-      .def("__eq__", [](const Metadata& a, const Metadata& b) { return a.view() == b.view(); },
-           nb::is_operator())
+           nb::arg("rref_local_id") = -1,
+           nb::sig("def __init__(self, *, context_id: typing.SupportsIndex = -1, "
+                   "message_id: typing.SupportsIndex = -1, "
+                   "from_worker_id: typing.SupportsIndex = -1, "
+                   "wrapped_message_type: typing.SupportsIndex = 0, "
+                   "device_map: collections.abc.Iterable[tuple["
+                   "tuple[typing.SupportsIndex, typing.SupportsIndex], "
+                   "tuple[typing.SupportsIndex, typing.SupportsIndex]]] = (), "
+                   "retain_graph: typing.SupportsIndex = False, "
+                   "rref_created_on: typing.SupportsIndex = -1, "
+                   "rref_local_id: typing.SupportsIndex = -1) -> None"))
+      .def_prop_ro("context_id", field(&AutogradMetadata::context_id),
+                   "The distributed autograd pass; -1 for absent.")
+      .def_prop_ro("message_id", field(&AutogradMetadata::message_id),
+                   "The pair of send and recv functions in that pass; -1 for absent.")
+      .def_prop_ro("from_worker_id", field(&AutogradMetadata::from_worker_id),
+                   "The worker that sent the message, as it claims; -1 for absent.")
+      .def_prop_ro("wrapped_message_type", field(&AutogradMetadata::wrapped_message_type),
+                   "The RPC's own type number for the payload; 0 for absent.")
+      .def_prop_ro(
+          "device_map", [](const Metadata& self) { return tuple_of(self.view().device_map); },
+          nb::sig("def device_map(self) -> tuple[gradtail._devices.DevicePair, ...]"),
+          "The sender's devices to the receiver's; empty for absent.")
+      .def_prop_ro("retain_graph", field(&AutogradMetadata::retain_graph),
+                   "Backward messages: keep the graph for another pass.")
+      .def_prop_ro("rref_created_on", field(&AutogradMetadata::rref_created_on),
+                   "RRef backward messages: the worker part of the RRef's id; -1 for absent.")
+      .def_prop_ro("rref_local_id", field(&AutogradMetadata::rref_local_id),
+                   "RRef backward messages: the local part of the RRef's id; -1 for absent.")
+      .def(
+          "__eq__", [](const Metadata& a, const Metadata& b) { return a.view() == b.view(); },
+          nb::is_operator(), nb::sig("def __eq__(self, other: object, /) -> bool"))
       .def("__hash__", [](const Metadata& self) { return nb::hash(state_of(self)); })
-      .def("__getstate__", &state_of)
-      .def("__setstate__", &restore)
+      .def("__getstate__", &state_of, nb::sig("def __getstate__(self) -> tuple[object, ...]"))
+      .def("__setstate__", &restore,
+           nb::sig("def __setstate__(self, state: tuple[object, ...], /) -> None"))
       .def("__repr__", &repr_of)
       .def("__str__", [](const Metadata& self) { return to_string(self.view()); });
 }

@@ -34,11 +34,12 @@ std::size_t append(const nb::bytearray& buffer, const Metadata& metadata) {
 }
 
 void bind_ids(nb::module_& module) {
-  module.def("compose_id",
-             [](std::int32_t worker, std::uint64_t counter) {
-               return value_or_raise(compose_id(worker, counter));
-             },
-             nb::arg("worker"), nb::arg("counter"), R"(
+  module.def(
+      "compose_id",
+      [](std::int32_t worker, std::uint64_t counter) {
+        return value_or_raise(compose_id(worker, counter));
+      },
+      nb::arg("worker"), nb::arg("counter"), R"(
 The id of a worker and that worker's counter: worker << 48 | counter.
 
 Raises Invalid, with the field id_worker unless the worker is 0..32767, or id_counter unless the
@@ -52,7 +53,8 @@ Makes ids for one worker, each once. Threads may share it.
 worker: 0..32767.
 first: the counter of the first id, 0..2**48-2.)")
       .def(nb::init<std::int32_t, std::uint64_t>(), nb::arg("worker"), nb::arg("first") = 0)
-      .def("next", [](IdGenerator& self) { return value_or_raise(self.next()); }, R"(
+      .def(
+          "next", [](IdGenerator& self) { return value_or_raise(self.next()); }, R"(
 An id that no other call got.
 
 Raises Invalid, with the field id_worker if the worker is out of range, or id_counter once 2**48-2
@@ -64,7 +66,7 @@ has been issued.)");
 NB_MODULE(_core, module) {
   // A view that lives until the interpreter ends, in a global, is no mistake.
   nb::set_leak_warnings(false);
-  module.attr("__version__") = GRADTAIL_VERSION;
+  module.attr("version") = GRADTAIL_VERSION;
   bind_metadata(module);
   bind_views(module);
   bind_ids(module);

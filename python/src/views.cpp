@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Opening messages in place, in any object that has the buffer protocol.
 //
-// Every view holds a memoryview of the buffer, which keeps it alive and keeps it from being resized.
+// Every view holds a memoryview of the buffer, which keeps it alive and keeps it from being
+// resized.
 #include "views.hpp"
 
 #include <cstddef>
@@ -140,44 +141,60 @@ void bind_views(nb::module_& module) {
 
   nb::class_<FlatBytes>(module, "_FlatBytes", nb::type_slots(flat_slots));
   nb::class_<View>(module, "TrailerView", nb::type_slots(view_slots), R"(
-A trailer that has passed every check. It holds the buffer that it was read from, which can't be
-resized meanwhile.)")
-      .def_prop_ro("metadata", [](const View& self) { return self.metadata; },
-                   "What the sender said: a value of its own, independent of the buffer.")
-      .def_prop_ro("trailer", &View::trailer,
+A trailer that has passed every check, as open_trailer() returns it. It holds the buffer that it was
+read from: a bytearray can't be resized meanwhile.)")
+      .def_prop_ro(
+          "metadata", [](const View& self) { return self.metadata; },
+          nb::sig("def metadata(self) -> AutogradMetadata"),
+          "What the sender said: a value of its own, independent of the buffer.")
+      .def_prop_ro("trailer", &View::trailer, nb::sig("def trailer(self) -> memoryview"),
                    "The trailer's bytes as they came: a memoryview of the buffer, no copy.");
   nb::class_<MessageView, View>(module, "MessageView", R"(
-A message whose trailer has passed every check. It holds the buffer that it was read from, which
-can't be resized meanwhile.)")
-      .def_prop_ro("payload", &MessageView::payload,
+A message whose trailer has passed every check, as open() returns it. It holds the buffer that it
+was read from: a bytearray can't be resized meanwhile.)")
+      .def_prop_ro("payload", &MessageView::payload, nb::sig("def payload(self) -> memoryview"),
                    "The bytes before the trailer: a memoryview of the buffer, no copy.");
 
-  module.def("open", &open, nb::arg("buffer"), nb::kw_only(), nb::arg("limit") = Limits{}.trailer_size,
+  module.def("open", &open, nb::arg("buffer"), nb::kw_only(),
+             nb::arg("limit") = Limits{}.trailer_size,
+             nb::sig("def open(buffer: typing_extensions.Buffer, *, limit: int = 4096) "
+                     "-> MessageView"),
              R"(
 Takes one trailer, the outermost, off a message of which nothing is trusted.
 
-buffer: the whole message: bytes, bytearray, memoryview, mmap, array, NumPy array or any other object
-  with a contiguous buffer. Nothing of it is copied but the metadata, and the payload isn't read. The
-  view keeps the buffer alive, and a bytearray from being resized: that raises BufferError.
-limit: the largest trailer in bytes to be accepted, up to 65536.
+Arguments:
+  buffer: the whole message: bytes, bytearray, memoryview, mmap, array, NumPy array or any other
+    object with a contiguous buffer. Nothing of it is copied but the metadata, and the payload isn't
+    read. The view keeps the buffer alive.
+  limit: the largest trailer in bytes that is accepted, up to 65536.
 
-Returns a MessageView with payload, metadata and trailer. To open a stacked message, open the
-payload in turn.
+Returns a MessageView with payload, metadata and trailer. If the payload is a message, too, open it
+in turn.
 
-Raises, the first that applies, with code, check, field and the offset in the message: Absent (no
-trailer), Unsupported (version, required_flags, identifier), Corrupt (trailer_size, checksum), TooLarge
-(limit), Invalid (layout, values). TypeError for an object without a buffer, BufferError for a buffer that
-isn't contiguous.)");
-  module.def("open_trailer", &open_trailer, nb::arg("buffer"), nb::arg("payload_size"), nb::kw_only(),
-             nb::arg("limit") = Limits{}.trailer_size, R"(
-Reads a trailer that was received apart from its payload, such as the last frame of a multipart message.
+Raises the first of these that applies, each with code, check, field and the offset in the message:
+  Absent: no trailer (check magic).
+  Unsupported: from a newer peer, or another kind of trailer (version, required_flags, identifier).
+  Corrupt: damaged (trailer_size, checksum).
+  TooLarge: over the limit (limit).
+  Invalid: the sender has a bug or is hostile (layout; values, with the field).
+TypeError for an object that has no buffer, BufferError for a buffer that isn't contiguous.)");
+  module.def("open_trailer", &open_trailer, nb::arg("buffer"), nb::arg("payload_size"),
+             nb::kw_only(), nb::arg("limit") = Limits{}.trailer_size,
+             nb::sig("def open_trailer(buffer: typing_extensions.Buffer, payload_size: int, *, "
+                     "limit: int = 4096) -> TrailerView"),
+             R"(
+Reads a trailer that was received apart from its payload, such as the last frame of a multipart
+message.
 
-buffer: exactly the trailer. As for open().
-payload_size: bytes of the payload, as the transport counted them.
-limit: the largest trailer in bytes to be accepted, up to 65536.
+Arguments:
+  buffer: exactly the trailer, in any object with a contiguous buffer.
+  payload_size: bytes of the payload, as the transport counted them.
+  limit: the largest trailer in bytes that is accepted, up to 65536.
 
-Returns a TrailerView with metadata and trailer. Raises as open(); offsets count from the trailer's first
-byte, and a trailer_size that isn't the buffer's size is Corrupt.)");
+Returns a TrailerView with metadata and trailer.
+
+Raises what open() does. Offsets count from the trailer's first byte, and a trailer_size that isn't
+the buffer's size is Corrupt.)");
 }
 
 }  // namespace gradtail::python

@@ -19,16 +19,16 @@ namespace nb = nanobind;
 namespace {
 
 /// Raises Invalid for a number that the field can't even hold. No byte is to blame yet.
-[[noreturn]] void raise_unfit(Field field, const std::string& rule) {
+[[noreturn]] void raise_unfit(Field field, const char* rule) {
   const Error error{Code::invalid, Check::values, field};
   const std::string sentence = to_string(error);
-  raise(error, "invalid: " + (rule.empty() ? sentence.substr(sentence.find(": ") + 2) : rule));
+  raise(error, "invalid: " + (rule != nullptr ? rule : sentence.substr(sentence.find(": ") + 2)));
 }
 
 /// Takes ints and what has __index__, such as NumPy's. Raises TypeError for all else.
 template <class T>
 T number(nb::handle from, Field field, T low = std::numeric_limits<T>::min(),
-         T high = std::numeric_limits<T>::max(), const std::string& rule = {}) {
+         T high = std::numeric_limits<T>::max(), const char* rule = nullptr) {
   int overflow = 0;
   const long long value = PyLong_AsLongLongAndOverflow(from.ptr(), &overflow);
   if (value == -1 && PyErr_Occurred() != nullptr) throw nb::python_error();

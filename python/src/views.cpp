@@ -5,14 +5,16 @@
 // resized.
 #include "views.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "errors.hpp"
 #include "gradtail/open.hpp"
-#include "gradtail/segments.hpp"
+#include "gradtail/scratch.hpp"
 #include "metadata.hpp"
 
 namespace gradtail::python {
@@ -99,32 +101,40 @@ struct View {
 };
 struct MessageView : View {};
 
-MessageView open(nb::handle buffer, std::size_t limit) {
-  const nb::object bytes = bytes_of(buffer);
-  const auto message = value_or_raise(gradtail::open(span_of(bytes), {.trailer_size = limit}));
-  return {bytes, message.payload().size(), nb::cast(Metadata(message.metadata()))};
+/// Calls `read` with a scratch for trailers up to the limit. Another process may be writing the
+/// buffer (mmap, shared memory), so what is checked and converted to Python is a copy.
+template <class Read>
+auto with_scratch(std::size_t limit, Read read) {
+  if (limit <= Limits{}.trailer_size) {
+    TrailerScratch scratch;
+    return read(scratch);
+  }
+  std::vector<std::byte> memory(std::min(limit, Limits::most));
+  TrailerScratch scratch{memory};
+  return read(scratch);
 }
 
-/// Checks a trailer of its own. Offsets of errors count from its first byte.
-Result<gradtail::TrailerView> read_detached(std::span<const std::byte> trailer,
-                                            std::uint64_t payload_size, Limits limits) {
-  const std::size_t size = trailer.size();
-  const auto footer = trailer.last(std::min(size, footer_size));
-  const auto located = detail::locate_trailer(footer, size, limits);
-  if (!located) return located.error();
-  if (*located != size) return Error{Code::corrupt, Check::trailer_size, Field::none, size - 16};
-  auto read = detail::read_trailer(trailer, payload_size);
-  if (read) return read;
-  Error error = read.error();
-  error.offset -= payload_size;
-  return error;
+MessageView open(nb::handle buffer, std::size_t limit) {
+  const nb::object bytes = bytes_of(buffer);
+  return with_scratch(limit, [&](TrailerScratch& scratch) -> MessageView {
+    const auto message =
+        value_or_raise(open_copy(span_of(bytes), scratch, {.trailer_size = limit}));
+    return {bytes, message.payload().size(), nb::cast(Metadata(message.metadata()))};
+  });
 }
 
 View open_trailer(nb::handle buffer, std::uint64_t payload_size, std::size_t limit) {
   const nb::object bytes = bytes_of(buffer);
-  const auto trailer =
-      value_or_raise(read_detached(span_of(bytes), payload_size, {.trailer_size = limit}));
-  return {bytes, 0, nb::cast(Metadata(trailer.metadata()))};
+  return with_scratch(limit, [&](TrailerScratch& scratch) -> View {
+    std::span<const std::byte> trailer = span_of(bytes);
+    if (const std::span memory = scratch.memory(); trailer.size() <= memory.size()) {
+      std::ranges::copy(trailer, memory.begin());
+      trailer = memory.first(trailer.size());
+    }  // else it is over the limit, or corrupt
+    const auto view =
+        value_or_raise(gradtail::open_trailer(trailer, payload_size, {.trailer_size = limit}));
+    return {bytes, 0, nb::cast(Metadata(view.metadata()))};
+  });
 }
 
 }  // namespace

@@ -140,3 +140,13 @@ def test_a_cycle_through_a_view_is_collected() -> None:
     del buffer
     gc.collect()
     assert gone() is None
+
+
+def test_a_limit_above_the_default_is_a_limit() -> None:
+    for limit in (4096, 4097, 65536, 10**6):
+        assert bytes(gradtail.open(MESSAGE, limit=limit).payload) == b"payload."
+        assert gradtail.open_trailer(MESSAGE[8:], 8, limit=limit).metadata.context_id == 7
+    with pytest.raises(gradtail.TooLarge):
+        gradtail.open_trailer(MESSAGE[8:], 8, limit=47)
+    with pytest.raises(gradtail.TooLarge):
+        gradtail.open(MESSAGE, limit=0)

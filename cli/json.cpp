@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
+#include "print.hpp"
+
+namespace gradtail::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string hex_of(std::span<const std::byte> bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (const std::byte byte : bytes) {
+    const auto value = std::to_integer<std::size_t>(byte);
+    text += digits[value / 16];
+    text += digits[value % 16];
+  }
+  return text;
+}
+
+/// The fields that are set.
+Json json_of(const AutogradMetadata& m) {
+  Json json = Json::object();
+  if (m.context_id != -1) json["context_id"] = m.context_id;
+  if (m.message_id != -1) json["message_id"] = m.message_id;
+  if (m.from_worker_id != -1) json["from_worker_id"] = m.from_worker_id;
+  if (m.wrapped_message_type != 0) json["wrapped_message_type"] = m.wrapped_message_type;
+  for (const auto& [source, target] : m.device_map) {
+    json["device_map"].push_back({{source.type, source.index}, {target.type, target.index}});
+  }
+  if (m.retain_graph) json["retain_graph"] = true;
+  if (m.rref_created_on != -1) json["rref_created_on"] = m.rref_created_on;
+  if (m.rref_local_id != -1) json["rref_local_id"] = m.rref_local_id;
+  return json;
+}
+
+Json json_of(const Error& error) {
+  const std::string field = name_of(error.field);
+  return {{"code", to_string(error.code)},
+          {"check", name_of(error.check)},
+          {"field", field.empty() ? "none" : field},
+          {"offset", error.offset},
+          {"text", to_string(error)},
+          {"receiver", advice(error)}};
+}
+
+Json json_of(const Part& part, std::span<const std::byte> bytes) {
+  Json json{{"offset", part.offset}, {"size", part.size}, {"name", part.name}};
+  if (part.kind != Kind::payload) json["bytes"] = hex_of(bytes.subspan(part.offset, part.size));
+  json["meaning"] = part.meaning;
+  return json;
+}
+
+Json json_of(const Anatomy& anatomy, std::span<const std::byte> bytes) {
+  Json json{{"size", anatomy.size}, {"accepted", !anatomy.error}};
+  if (anatomy.trailer_at) {
+    json["payload_size"] = *anatomy.trailer_at;
+    json["trailer_size"] = anatomy.size - *anatomy.trailer_at;
+  }
+  if (anatomy.error) {
+    json["error"] = json_of(*anatomy.error);
+    json["hints"] = anatomy.hints;
+  } else {
+    json["metadata"] = json_of(anatomy.metadata);
+  }
+  json["parts"] = Json::array();
+  for (const Part& part : anatomy.parts) json["parts"].push_back(json_of(part, bytes));
+  return json;
+}
+
+}  // namespace
+
+std::string as_json(const Subject& subject, const std::vector<Anatomy>& anatomies) {
+  Json json{{"file", subject.file}, {"encoding", subject.encoding}};
+  json["trailers"] = Json::array();
+  for (const Anatomy& anatomy : anatomies) {
+    json["trailers"].push_back(json_of(anatomy, subject.bytes));
+  }
+  // The name of a file may be any bytes.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace gradtail::cli

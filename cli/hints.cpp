@@ -55,7 +55,7 @@ std::vector<std::string> damaged_footer(Bytes trailer, std::uint64_t payload_siz
 
 /// A trailer that fits a payload of another size.
 std::vector<std::string> other_payload(Bytes trailer, std::uint64_t payload_size) {
-  const std::uint64_t most = std::clamp<std::uint64_t>(2 * payload_size, 1 << 16, 1 << 21);
+  const std::uint64_t most = std::clamp<std::uint64_t>(2 * payload_size, 1 << 12, 1 << 21);
   const std::uint64_t first = payload_size > most / 2 ? payload_size - most / 2 : 0;
   for (std::uint64_t size = first; size <= first + most; ++size) {
     if (!open_trailer(trailer, size, {Limits::most})) continue;

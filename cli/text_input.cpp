@@ -15,6 +15,9 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
+/// A line of a dump can stand for any number of bytes.
+constexpr std::size_t most_in_dump = std::size_t{64} << 20;
+
 constexpr std::string_view hex_digits = "0123456789abcdefABCDEF";
 constexpr std::string_view blanks = " \t\r\n\v\f";
 
@@ -138,7 +141,7 @@ int base_of(const std::vector<DumpLine>& dump) {
 /// takes back characters that looked like bytes.
 void continue_at(const DumpLine& line, std::size_t size, const Bytes& row, bool repeats,
                  Bytes& bytes) {
-  if (size > std::size_t{1} << 30) fail(line.line, "its offset is over a GiB");
+  if (size > most_in_dump) fail(line.line, "its offset is over 64 MiB");
   while (repeats && !row.empty() && bytes.size() < size) {
     bytes.insert(bytes.end(), row.begin(), row.end());
   }

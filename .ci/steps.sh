@@ -10,7 +10,7 @@
 
 # No transports: for steps that are about the library alone. Warnings are errors.
 core_only=(--werror -Dgrpc=disabled -Dtensorpipe=disabled -Dtorch=disabled -Dzeromq=disabled
-  -Dasio=disabled -Dpytorch=disabled)
+  -Dasio=disabled -Dpytorch=disabled -Dcli=disabled)
 
 # Builds and runs only the named tests, whose programs have the same names:
 # run_only FOLDER 'TEST...' OPTION...
@@ -129,6 +129,44 @@ run_on() {
 step coverage quick 'gcovr' 'a line or branch of the library that no test reaches'
 step_coverage() {
   tools/coverage
+}
+
+step cli quick 'clang clang-tidy libclang-rt-dev libcli11-dev nlohmann-json3-dev' \
+  'a program gradtail that crashes on, or misjudges, a message'
+step_cli() {
+  CXX=clang++ configure build/ci/cli "${core_only[@]}" -Dcli=enabled -Dtests=enabled \
+    -Dexamples=disabled -Dbuildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined \
+    -Dcpp_args=-fno-sanitize-recover=all
+  build build/ci/cli cli/gradtail tests/fuzz/replay_inspect
+  run-clang-tidy -quiet -p build/ci/cli "$root/cli/"
+  run_tests build/ci/cli cli fuzz_inspect --timeout-multiplier=4
+}
+
+step wireshark quick 'tshark python3-zmq python3-grpcio' 'a dissector that misjudges a message'
+step_wireshark() {
+  python_tests /usr/bin/python3 integrations/wireshark/tests/dissector_test.py
+}
+
+# Runs a script of unittest and ends with a line that counts its tests.
+python_tests() {
+  local log=build/ci/unittest.log ran skipped
+  "$@" 2>&1 | tee "$log"
+  ran=$(sed -n 's/^Ran \([0-9]*\) tests* in .*/\1/p' "$log")
+  skipped=$(sed -n 's/^OK (skipped=\([0-9]*\))$/\1/p' "$log")
+  echo "$((ran - ${skipped:-0})) passed, 0 failed, ${skipped:-0} skipped"
+}
+
+# The sdist and the wheel are made from what is committed, each in an environment of its own.
+step python quick 'git python3-dev python3-venv' 'a Python package that does not build, or misjudges'
+step_python() {
+  local python=build/ci/python/bin/python dist=build/ci/dist
+  rm -rf build/ci/python "$dist"
+  python3 -m venv build/ci/python
+  "$python" -m pip install --quiet build
+  "$python" -m build --outdir "$dist"
+  "$python" -m pip install --quiet "$(echo "$dist"/*.whl)[test]"
+  "$python" -m pytest -q | tee build/ci/pytest.log
+  sed -n '$s/^\([0-9]* passed\)\(, \([0-9]*\) skipped\)\?.*/\1, 0 failed, 0\3 skipped/p' build/ci/pytest.log
 }
 
 step demo quick '' 'a demo that fails for a newcomer'

@@ -2,7 +2,7 @@
 // A bound on wrappings: PyTorch unwraps a message inside of a message by calling itself.
 #pragma once
 
-#include <c10/util/Exception.h>
+#include "gradtail/torch.hpp"
 
 namespace gradtail::pytorch {
 
@@ -14,8 +14,8 @@ class Nesting {
 
   /// Throws c10::Error inside of `limit` others on this thread.
   Nesting() {
-    TORCH_CHECK(depth < limit, "gradtail: more than ", limit,
-                " wrappings (autograd, profiling) around one RPC");
+    detail::torch_check(depth < limit, "more than ", limit,
+                        " wrappings (autograd, profiling) around one RPC");
     ++depth;
   }
   ~Nesting() { --depth; }

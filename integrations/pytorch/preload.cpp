@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stands before libtorch's functions and passes their calls to the part that knows PyTorch.
+// Takes the calls of libtorch's functions and forwards them to the part that knows PyTorch.
 //
 // A preloaded library is loaded into every process that the command starts, most of which have no
-// PyTorch. So this one is linked to nothing of it: the part that is lies beside it, and is loaded
-// at the first call, when PyTorch is there.
+// PyTorch. So this one isn't linked to PyTorch. The part that is lives in a library beside this
+// one, which is loaded at the first call, when PyTorch is there.
 #include "preload.hpp"
 
 #include <dlfcn.h>
@@ -35,7 +35,7 @@ std::string loaded_torch() {
   return name;
 }
 
-/// The folder that this library lies in, with a slash.
+/// The folder of this library, with a slash.
 std::string own_folder() {
   Dl_info self;
   if (dladdr(reinterpret_cast<void*>(&gradtail_pytorch_check), &self) == 0) return {};
@@ -45,10 +45,11 @@ std::string own_folder() {
   return whole.substr(0, whole.rfind('/') + 1);
 }
 
-/// Taken when the library is loaded: a program may change the folder that a relative path is of.
+/// Found when the library is loaded: a program may change its working directory later.
 const std::string folder = own_folder();
 
-/// The library that knows PyTorch. To load it where another PyTorch is would load a second one.
+/// The library that knows PyTorch. Refuses to load it beside another PyTorch: the loader would
+/// bring in a second one.
 void* load_implementation() {
   const std::string torch = loaded_torch();
   if (torch.empty()) throw std::runtime_error("gradtail: this process has not loaded libtorch_cpu");
@@ -72,7 +73,7 @@ void* implementation() {
   return loaded;
 }
 
-/// The function that takes the call of the symbol of this name.
+/// The implementation's function of this name.
 template <class Function>
 Function* replacement(const char* symbol) {
   if (void* found = dlsym(implementation(), symbol)) return reinterpret_cast<Function*>(found);
@@ -81,20 +82,26 @@ Function* replacement(const char* symbol) {
 
 }  // namespace
 
-// PyTorch's classes as far as the names of the symbols and the way of the call go.
+// PyTorch's classes, as far as the symbols' names and the calling convention need them.
 namespace torch::distributed {
 
-/// Stands for what the functions return: a pointer with a destructor, so returned in memory.
+/// Stands for what the functions return: a pointer with a destructor, so it is returned in memory.
 struct Returned {
   explicit Returned(void* made) : pointer(made) {}
   Returned(const Returned&) = delete;
   Returned& operator=(const Returned&) = delete;
-  ~Returned() {}  // NOLINT: a trivial one would be returned in a register
+  ~Returned() {}  // NOLINT(modernize-use-equals-default): then it would be returned in a register
 
   void* pointer;
 };
 
-using Call = Returned(const void* argument);
+/// Calls the implementation's function of this name, which has one argument: `this` or the message.
+template <const char* symbol>
+Returned forward(const void* argument) {
+  using Function = Returned(const void*);
+  static Function* const function = replacement<Function>(symbol);
+  return function(argument);
+}
 
 namespace rpc {
 class Message;
@@ -102,41 +109,77 @@ class Message;
 
 namespace autograd {
 
+// NOLINTBEGIN(readability-identifier-naming): PyTorch's names
+
 class GRADTAIL_API RpcWithAutograd {
  public:
-  Returned toMessageImpl() &&;                               // NOLINT: PyTorch's name
-  static Returned fromMessage(const rpc::Message& message);  // NOLINT
+  Returned toMessageImpl() &&;
+  static Returned fromMessage(const rpc::Message& message);
 };
+
+Returned RpcWithAutograd::toMessageImpl() && { return forward<symbols::to_forward>(this); }
+
+Returned RpcWithAutograd::fromMessage(const rpc::Message& message) {
+  return forward<symbols::from_forward>(&message);
+}
+
+class GRADTAIL_API PropagateGradientsReq {
+ public:
+  Returned toMessageImpl() &&;
+  static Returned fromMessage(const rpc::Message& message);
+};
+
+Returned PropagateGradientsReq::toMessageImpl() && { return forward<symbols::to_gradients>(this); }
+
+Returned PropagateGradientsReq::fromMessage(const rpc::Message& message) {
+  return forward<symbols::from_gradients>(&message);
+}
+
+class GRADTAIL_API CleanupAutogradContextReq {
+ public:
+  Returned toMessageImpl() &&;
+  static Returned fromMessage(const rpc::Message& message);
+};
+
+Returned CleanupAutogradContextReq::toMessageImpl() && {
+  return forward<symbols::to_cleanup>(this);
+}
+
+Returned CleanupAutogradContextReq::fromMessage(const rpc::Message& message) {
+  return forward<symbols::from_cleanup>(&message);
+}
+
+class GRADTAIL_API RRefBackwardReq {
+ public:
+  Returned toMessageImpl() &&;
+  static Returned fromMessage(const rpc::Message& message);
+};
+
+Returned RRefBackwardReq::toMessageImpl() && { return forward<symbols::to_rref_backward>(this); }
+
+Returned RRefBackwardReq::fromMessage(const rpc::Message& message) {
+  return forward<symbols::from_rref_backward>(&message);
+}
 
 class GRADTAIL_API RpcWithProfilingReq {
  public:
-  static Returned fromMessage(const rpc::Message& message);  // NOLINT
+  static Returned fromMessage(const rpc::Message& message);
 };
+
+Returned RpcWithProfilingReq::fromMessage(const rpc::Message& message) {
+  return forward<symbols::from_profiled_request>(&message);
+}
 
 class GRADTAIL_API RpcWithProfilingResp {
  public:
-  static Returned fromMessage(const rpc::Message& message);  // NOLINT
+  static Returned fromMessage(const rpc::Message& message);
 };
 
-Returned RpcWithAutograd::toMessageImpl() && {
-  static Call* const call = replacement<Call>(symbols::to_message);
-  return call(this);
-}
-
-Returned RpcWithAutograd::fromMessage(const rpc::Message& message) {
-  static Call* const call = replacement<Call>(symbols::from_message);
-  return call(&message);
-}
-
-Returned RpcWithProfilingReq::fromMessage(const rpc::Message& message) {
-  static Call* const call = replacement<Call>(symbols::from_profiled_request);
-  return call(&message);
-}
-
 Returned RpcWithProfilingResp::fromMessage(const rpc::Message& message) {
-  static Call* const call = replacement<Call>(symbols::from_profiled_response);
-  return call(&message);
+  return forward<symbols::from_profiled_response>(&message);
 }
+
+// NOLINTEND(readability-identifier-naming)
 
 }  // namespace autograd
 }  // namespace torch::distributed

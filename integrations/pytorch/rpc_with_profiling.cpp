@@ -5,27 +5,31 @@
 
 #include <memory>
 
+#include "exchange.hpp"
 #include "nesting.hpp"
-#include "original.hpp"
 #include "symbols.hpp"
 
 namespace torch::distributed::autograd {
+namespace {
 
-using namespace gradtail::pytorch;  // NOLINT
+using namespace gradtail::pytorch;  // NOLINT(google-build-using-namespace): the same project
 
-std::unique_ptr<RpcWithProfilingReq> RpcWithProfilingReq::fromMessage(const rpc::Message& message) {
-  using Original = std::unique_ptr<RpcWithProfilingReq>(const rpc::Message&);
-  static Original* const read = original<Original>(symbols::from_profiled_request);
+template <class Rpc, const char* symbol>
+std::unique_ptr<Rpc> read_bounded(const Message& message) {
+  using Function = std::unique_ptr<Rpc>(const Message&);
+  static auto* const function = original<Function>(symbol);
   const Nesting nesting;
-  return read(message);
+  return function(message);
 }
 
-std::unique_ptr<RpcWithProfilingResp> RpcWithProfilingResp::fromMessage(
-    const rpc::Message& message) {
-  using Original = std::unique_ptr<RpcWithProfilingResp>(const rpc::Message&);
-  static Original* const read = original<Original>(symbols::from_profiled_response);
-  const Nesting nesting;
-  return read(message);
+}  // namespace
+
+std::unique_ptr<RpcWithProfilingReq> RpcWithProfilingReq::fromMessage(const Message& message) {
+  return read_bounded<RpcWithProfilingReq, symbols::from_profiled_request>(message);
+}
+
+std::unique_ptr<RpcWithProfilingResp> RpcWithProfilingResp::fromMessage(const Message& message) {
+  return read_bounded<RpcWithProfilingResp, symbols::from_profiled_response>(message);
 }
 
 }  // namespace torch::distributed::autograd

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// RPCs with autograd turned into messages and back by PyTorch's own functions, as they are called
-// in a process where these are replaced. Loaded by round_trip_test.py.
+// Turns every replaced kind of message into bytes and back by PyTorch's own calls, in a process
+// where these are replaced. Loaded by round_trip_test.py.
 #include <c10/util/intrusive_ptr.h>
+#include <torch/csrc/distributed/autograd/rpc_messages/cleanup_autograd_context_req.h>
+#include <torch/csrc/distributed/autograd/rpc_messages/propagate_gradients_req.h>
 #include <torch/csrc/distributed/autograd/rpc_messages/rpc_with_autograd.h>
+#include <torch/csrc/distributed/autograd/rpc_messages/rref_backward_req.h>
 #include <torch/csrc/distributed/rpc/python_call.h>
 #include <torch/csrc/distributed/rpc/utils.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <limits>
@@ -19,7 +23,10 @@ namespace {
 
 namespace autograd = torch::distributed::autograd;
 namespace rpc = torch::distributed::rpc;
+using autograd::CleanupAutogradContextReq;
+using autograd::PropagateGradientsReq;
 using autograd::RpcWithAutograd;
+using autograd::RRefBackwardReq;
 using Call = c10::intrusive_ptr<rpc::Message>;
 
 const c10::Device cpu(c10::kCPU);
@@ -36,10 +43,10 @@ Call send(rpc::RpcCommandBase& command) {
   return std::move(*of_any_type).toMessage();
 }
 
-/// What came back, of a message that is given to it and no one else.
-std::unique_ptr<RpcWithAutograd> receive(const rpc::Message& message) {
+template <class Command = RpcWithAutograd>
+std::unique_ptr<Command> receive(const rpc::Message& message) {
   auto command = rpc::deserializeRequest(message);
-  return std::unique_ptr<RpcWithAutograd>(static_cast<RpcWithAutograd*>(command.release()));
+  return std::unique_ptr<Command>(static_cast<Command*>(command.release()));
 }
 
 struct Sent {
@@ -131,6 +138,92 @@ std::string refused_values() {
   return {};
 }
 
+constexpr auto most = std::numeric_limits<std::int64_t>::max();
+
+/// Sends the same command twice and reads the result. PyTorch's fault injection recognizes a resend
+/// by its payload, so both must have the same bytes.
+template <class Command, class Make, class Same>
+bool comes_back(Make make, Same same_as) {
+  Command first = make();
+  Command second = make();
+  const Call message = send(first);
+  if (message->payload() != send(second)->payload()) return false;
+  return same_as(*receive<Command>(*message));
+}
+
+/// The same tensor twice, sparse and undefined ones, and none at all.
+std::string gradients_come_back() {
+  const at::Tensor dense = torch::arange(4);
+  const at::Tensor sparse = torch::eye(2).to_sparse();
+  const std::vector<at::Tensor> lists[] = {
+      {}, {dense}, {dense, dense}, {sparse, dense, sparse}, {at::Tensor(), dense}};
+  const std::pair<std::int64_t, std::int64_t> ids[] = {{0, 0}, {7, 8}, {most, most - 1}};
+  for (const auto& list : lists) {
+    for (const auto& [context, message] : ids) {
+      for (const bool retain : {false, true}) {
+        const auto make = [&] { return PropagateGradientsReq({context, message}, list, retain); };
+        const bool same = comes_back<PropagateGradientsReq>(make, [&](auto& got) {
+          bool all = got.getGrads().size() == list.size() && got.retainGraph() == retain &&
+                     got.getAutogradMetadata().autogradContextId == context &&
+                     got.getAutogradMetadata().autogradMessageId == message;
+          for (std::size_t i = 0; all && i < list.size(); ++i) {
+            all = got.getGrads()[i].is_same(list[i]) || !list[i].defined();
+          }
+          return all;
+        });
+        if (!same) return std::to_string(list.size()) + " gradients differ";
+      }
+    }
+  }
+  return {};
+}
+
+std::string cleanups_come_back() {
+  for (const std::int64_t context : {std::int64_t{0}, std::int64_t{7}, most}) {
+    const bool same = comes_back<CleanupAutogradContextReq>(
+        [&] { return CleanupAutogradContextReq(context); },
+        [&](auto& got) { return got.getContextId() == context; });
+    if (!same) return "a cleanup of " + std::to_string(context) + " differs";
+  }
+  return {};
+}
+
+/// Context -1 is a backward call outside of a distributed backward pass.
+std::string rref_backwards_come_back() {
+  for (const std::int64_t context : {std::int64_t{-1}, std::int64_t{0}, most}) {
+    for (const bool retain : {false, true}) {
+      const rpc::RRefId rref(32767, most);
+      const bool same = comes_back<RRefBackwardReq>(
+          [&] { return RRefBackwardReq(rref, context, retain); },
+          [&](auto& got) {
+            return got.getRRefId() == rref && got.getAutogradContextId() == context &&
+                   got.retainGraph() == retain;
+          });
+      if (!same) return "a backward call of an RRef in " + std::to_string(context) + " differs";
+    }
+  }
+  return {};
+}
+
+/// Ids that mean nothing, which PyTorch never sends.
+std::string refused_backward_values() {
+  PropagateGradientsReq no_context({-1, 8}, {});
+  PropagateGradientsReq no_message({7, -1}, {});
+  CleanupAutogradContextReq cleanup(-1);
+  RRefBackwardReq no_worker(rpc::RRefId(-1, 7), 7);
+  RRefBackwardReq no_id(rpc::RRefId(1, -7), 7);
+  rpc::RpcCommandBase* const commands[] = {&no_context, &no_message, &cleanup, &no_worker, &no_id};
+  for (rpc::RpcCommandBase* command : commands) {
+    try {
+      send(*command);
+      return "a message without an id was sent";
+    } catch (const c10::Error& error) {
+      if (std::string(error.what()).find("gradtail") == std::string::npos) return error.what();
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 /// Null, or what went wrong. `trailers` says whether this process sends them.
@@ -139,8 +232,12 @@ extern "C" GRADTAIL_API const char* round_trip(bool trailers) {
   try {
     why = all_fields();
     if (why.empty()) why = unchanged();
+    if (why.empty()) why = gradients_come_back();
+    if (why.empty()) why = cleanups_come_back();
+    if (why.empty()) why = rref_backwards_come_back();
     if (why.empty() && trailers) why = unchanged_on_error();
     if (why.empty() && trailers) why = refused_values();
+    if (why.empty() && trailers) why = refused_backward_values();
   } catch (const std::exception& error) {
     why = error.what();
   }

@@ -13,16 +13,24 @@ WAYS = ["none", "read", "write", "only"]
 
 
 def environment(way, library):
-    """Of a process without the library ("none"), or with it in the mode of that name."""
+    """Of a process without the library ("none"), or with it in the mode of that name ("older", of a
+    library of an older release: as it comes)."""
     made = {key: value for key, value in os.environ.items() if not key.startswith("GRADTAIL_")}
     if way != "none":
-        made.update(LD_PRELOAD=str(library), GRADTAIL_PYTORCH=way)
+        made.update(LD_PRELOAD=str(library), GRADTAIL_PYTORCH="write" if way == "older" else way)
     return made
 
 
-def run(script, ways, library, *arguments, limit=120, killed=()):
+def expected_status(rank, killed):
+    return -signal.SIGKILL if rank in killed else 0
+
+
+def run(script, ways, library, *arguments, limit=120, killed=(), show=(),
+        libraries=None):
     """Runs `script RANK SIZE STORE ARGUMENT...` in each way, and returns what each printed, as
-    JSON. Those of the ranks in `killed` are to end by SIGKILL. None of them outlives this."""
+    JSON. The ranks in `killed` are to end by SIGKILL; the errors of those in `show` aren't kept but
+    shown as they come. `libraries` has the library of some ways, where it isn't `library`. All
+    processes have ended when this returns."""
     with tempfile.TemporaryDirectory() as made:
         folder, processes, deadline = pathlib.Path(made), [], time.monotonic() + limit
         try:
@@ -32,17 +40,22 @@ def run(script, ways, library, *arguments, limit=120, killed=()):
                 with open(folder / f"{rank}.out", "w", encoding="utf-8") as out, \
                         open(folder / f"{rank}.err", "w", encoding="utf-8") as err:
                     processes.append(subprocess.Popen(
-                        command, env=environment(way, library), stdin=subprocess.DEVNULL,
-                        stdout=out, stderr=err))
-            for process in processes:
-                process.wait(max(0.1, deadline - time.monotonic()))
+                        command, env=environment(way, (libraries or {}).get(way, library)),
+                        stdin=subprocess.DEVNULL, stdout=out,
+                        stderr=None if rank in show else err))
+            while any(process.poll() is None for process in processes):
+                failed = [process for rank, process in enumerate(processes)
+                          if process.poll() not in (None, expected_status(rank, killed))]
+                if failed or time.monotonic() > deadline:
+                    break  # the others would wait for it
+                time.sleep(0.05)
         finally:
             for process in processes:
                 process.kill()
                 process.wait()
             said = [[(folder / f"{rank}.{kind}").read_text(encoding="utf-8", errors="replace")
                      for kind in ("out", "err")] for rank in range(len(processes))]
-            expected = [-signal.SIGKILL if rank in killed else 0 for rank in range(len(processes))]
+            expected = [expected_status(rank, killed) for rank in range(len(processes))]
             for process, status, (_, errors) in zip(processes, expected, said):
                 if process.returncode != status:
                     print(f"worker ended with {process.returncode}:\n{errors[-3000:]}",

@@ -4,6 +4,7 @@
 
 #include <c10/core/Device.h>
 #include <c10/util/Exception.h>
+#include <c10/util/StringUtil.h>
 #include <torch/csrc/distributed/rpc/message.h>
 #include <torch/csrc/distributed/rpc/types.h>
 
@@ -24,6 +25,17 @@
 #include "gradtail/wire.hpp"
 
 namespace gradtail::inline GRADTAIL_ABI {
+
+namespace detail {
+
+/// TORCH_CHECK without its stack trace: that takes milliseconds, which a peer could make a worker
+/// spend on each bad message, and tells the peer addresses of this process.
+template <class... Parts>
+void torch_check(bool condition, const Parts&... parts) {
+  if (!condition) throw c10::Error(c10::str("gradtail: ", parts...), {}, nullptr);
+}
+
+}  // namespace detail
 
 /// Appends the metadata's trailer to the message's payload and returns the number of bytes
 /// appended. The tensors stay as they are. Reserve `payload + max_trailer_size` where the payload
@@ -56,8 +68,8 @@ Result<MessageView> open(const torch::distributed::rpc::Message&& message,
 /// its text, for one that doesn't fit 16 bits, which PyTorch would cut.
 [[nodiscard]] inline torch::distributed::rpc::worker_id_t to_torch_worker(std::int32_t worker) {
   using Worker = std::numeric_limits<torch::distributed::rpc::worker_id_t>;
-  TORCH_CHECK(worker >= -1 && worker <= (Worker::max)(), "gradtail: worker ", worker,
-              " is out of range: PyTorch supports 0 to ", (Worker::max)());
+  detail::torch_check(worker >= -1 && worker <= (Worker::max)(), "worker ", worker,
+                      " is out of range: PyTorch supports 0 to ", (Worker::max)());
   return static_cast<torch::distributed::rpc::worker_id_t>(worker);
 }
 
@@ -65,10 +77,10 @@ Result<MessageView> open(const torch::distributed::rpc::Message&& message,
 /// this libtorch doesn't know, and for a CPU of an index above 0.
 [[nodiscard]] inline c10::Device to_torch(Device device) {
   const auto type = static_cast<c10::DeviceType>(device.type);
-  TORCH_CHECK(c10::isValidDeviceType(type), "gradtail: device type ", int{device.type},
-              " is none that this libtorch knows");
-  TORCH_CHECK(type != c10::DeviceType::CPU || device.index <= 0,
-              "gradtail: device cpu:", int{device.index}, " is none: PyTorch has one CPU");
+  detail::torch_check(c10::isValidDeviceType(type), "device type ", int{device.type},
+                      " is unknown to this libtorch");
+  detail::torch_check(type != c10::DeviceType::CPU || device.index <= 0,
+                      "device cpu:", int{device.index}, " does not exist: PyTorch has one CPU");
   return {type, device.index};
 }
 

@@ -31,7 +31,7 @@ class Launcher(unittest.TestCase):
     def test_it_counts(self):
         status, said = run(LAUNCHER, "--count", sys.executable, "-c", "pass")
         self.assertEqual(status, 0)
-        self.assertIn("0 trailers sent, 0 received; 0 pickled tuples sent, 0 received", said)
+        self.assertIn("0 trailers sent, 0 received; 0 pickles sent, 0 received", said)
 
     def test_it_names_what_it_serves(self):
         status, said = run(LAUNCHER, "--check", sys.executable)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Python that a command runs in, and its PyTorch."""
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+from typing import Any
+
+from .errors import Refused
+
+# Without importing PyTorch, which takes seconds.
+FIND = """
+import importlib.util, json
+spec = importlib.util.find_spec("torch")
+print(json.dumps(spec.origin if spec else None))
+"""
+
+# The libraries as the process has loaded them, wherever this installation keeps them.
+DESCRIBE = """
+import json, os, sys, torch
+paths = {line.split(maxsplit=5)[5].strip() for line in open("/proc/self/maps") if "/lib" in line}
+named = lambda name: next(path for path in paths if os.path.basename(path).startswith(name))
+print(json.dumps({
+    "version": torch.__version__,
+    "new_abi": torch.compiled_with_cxx11_abi(),
+    "libraries": [named("libtorch_cpu.so"), named("libc10.so")],
+    "includes": [os.path.join(os.path.dirname(torch.__file__), "include"),
+                 os.path.join(sys.prefix, "include"), "/usr/include"],
+}))
+"""
+
+CHECK = """
+import ctypes, sys
+try:
+    import torch
+except ImportError as error:
+    sys.exit(f"{sys.executable} has no PyTorch: {error}")
+check = ctypes.CDLL(None).gradtail_pytorch_check
+check.restype = ctypes.c_char_p
+why = check()
+if why:
+    sys.exit(f"PyTorch {torch.__version__} of {sys.executable} is not served: " + why.decode())
+print(f"gradtail-pytorch: serves PyTorch {torch.__version__} of {sys.executable}")
+"""
+
+
+def python_of(command: str) -> str:
+    """The Python that runs this command: itself, or the one that its first lines name."""
+    program = shutil.which(command)
+    if program is None:
+        raise Refused(f"there is no command '{command}'")
+    if os.path.basename(program).startswith("python"):
+        return program
+    with open(program, "rb") as file:
+        start = file.read(1000).decode(errors="replace")
+    # A long path doesn't fit behind #!: then pip has a shell start Python.
+    named = (re.match(r"#! *(/\S*python[\d.]*)\s", start)
+             or re.match(r"#! */bin/sh\n'''exec' \"?(/[^\"\n]*?python[\d.]*)\"? ", start))
+    return named[1] if named else "python3"
+
+
+def _ask(python: str, code: str) -> str:
+    try:
+        done = subprocess.run([python, "-W", "ignore", "-c", code], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, check=False)
+    except OSError as error:
+        raise Refused(f"{python} can't be run: {error.strerror}") from error
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise Refused(f"{python} has no PyTorch that works: {last}")
+    return done.stdout.splitlines()[-1]
+
+
+def identity(python: str) -> str:
+    """What tells this Python's PyTorch from all others: the text of its version file."""
+    origin = json.loads(_ask(python, FIND))
+    if origin is None:
+        raise Refused(f"{python} has no PyTorch: no module named 'torch'")
+    version = pathlib.Path(origin).with_name("version.py")
+    if not version.exists():
+        raise Refused(f"the module 'torch' of {python}, {origin}, isn't PyTorch")
+    return version.read_text(encoding="utf-8")
+
+
+def describe(python: str) -> dict[str, Any]:
+    """Version, ABI, libraries and possible folders of headers of this Python's PyTorch."""
+    described: dict[str, Any] = json.loads(_ask(python, DESCRIBE))
+    return described
+
+
+def check(python: str, environment: dict[str, str]) -> str:
+    """Has the preloaded library say whether it serves this Python's PyTorch; returns the sentence."""
+    done = subprocess.run([python, "-W", "ignore", "-c", CHECK], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False,
+                          env={**environment, "GRADTAIL_PYTORCH_COUNTS": ""})
+    if done.returncode != 0:
+        raise Refused((done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1])
+    sys.stderr.write(done.stderr)
+    return done.stdout

@@ -80,7 +80,7 @@ def _build(torch: dict[str, Any], folder: pathlib.Path) -> None:
     """Builds in a folder beside, which gets its name when it is complete."""
     compiler = _compiler()
     if not torch["new_abi"]:
-        raise Refused(f"PyTorch {torch['version']} has the C++ ABI of before 2011, which this package "
+        raise Refused(f"PyTorch {torch['version']} uses the old C++ ABI, which this package "
                       "isn't built for: use PyTorch 2.7 or newer")
     include = _headers(torch)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="build-") as made, \

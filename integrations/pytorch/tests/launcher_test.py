@@ -28,6 +28,29 @@ class Launcher(unittest.TestCase):
                            "import os; print(os.environ['LD_PRELOAD']); exit(7)")
         self.assertEqual((status, said.strip()), (7, str(LIBRARY)))
 
+    def test_it_finds_the_python_behind_another_command(self):
+        long_path = f"#!/bin/sh\n'''exec' \"{sys.executable}\" \"$0\" \"$@\"\n' '''"
+        with tempfile.TemporaryDirectory() as folder:
+            script = pathlib.Path(folder) / "script"
+            for start in (f"#!{sys.executable}", long_path):
+                script.write_text(f"{start}\nimport sys, torch\nsys.exit(7)\n")
+                script.chmod(0o755)
+                self.assertEqual(run(LAUNCHER, script, PATH="/usr/bin:/bin"), (7, ""))
+        status, said = run(LAUNCHER, "env", "A=B", "nice", sys.executable, "-c", "exit(7)",
+                           PATH="/usr/bin:/bin")
+        self.assertEqual((status, said), (7, ""))
+
+    def test_a_mode_may_be_given_for_a_kind_of_message(self):
+        status, said = run(LAUNCHER, "--mode", "write,cleanup=only", sys.executable, "-c",
+                           "import os; print(os.environ['GRADTAIL_PYTORCH'])")
+        self.assertEqual((status, said), (0, "write,cleanup=only\n"))
+        for mode in ("write,cleanup", "write,cleanup=", "write,other=read", "cleanup=read"):
+            for command in ((LAUNCHER, "--mode", mode, "true"),
+                            ("env", f"LD_PRELOAD={LIBRARY}", f"GRADTAIL_PYTORCH={mode}", "true")):
+                status, said = run(*command)
+                self.assertEqual(status, 2, (mode, said))
+                self.assertIn("rref_backward", said)
+
     def test_it_counts(self):
         status, said = run(LAUNCHER, "--count", sys.executable, "-c", "pass")
         self.assertEqual(status, 0)

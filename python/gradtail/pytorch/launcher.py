@@ -91,7 +91,7 @@ def launch(options: argparse.Namespace, library: Optional[pathlib.Path]) -> int:
     if options.mode is not None:
         environment["GRADTAIL_PYTORCH"] = options.mode
     mode_of(environment.get("GRADTAIL_PYTORCH", "write"))
-    python = target.python_of(options.command[0] if options.command else "python3")
+    python = target.python_of(options.command or ["python3"])
     library = library or build.library_for(python)
     others = environment.get("LD_PRELOAD")
     environment["LD_PRELOAD"] = f"{library}:{others}" if others else str(library)

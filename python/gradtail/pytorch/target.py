@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from typing import Any
+from typing import Any, Optional
 
 from .errors import Refused
 
@@ -49,11 +49,20 @@ print(f"gradtail-pytorch: serves PyTorch {torch.__version__} of {sys.executable}
 """
 
 
-def python_of(command: str) -> str:
-    """The Python that runs this command: itself, or the one that its first lines name."""
-    program = shutil.which(command)
-    if program is None:
-        raise Refused(f"there is no command '{command}'")
+def python_of(command: list[str]) -> str:
+    """The Python that this command runs: its first word that is one or a script of one, as in
+    `torchrun train.py` or `env A=B python3 train.py`; else python3."""
+    if shutil.which(command[0]) is None:
+        raise Refused(f"there is no command '{command[0]}'")
+    for word in command:
+        program = shutil.which(word)
+        python = _python_of_program(program) if program else None
+        if python:
+            return python
+    return "python3"
+
+
+def _python_of_program(program: str) -> Optional[str]:
     if os.path.basename(program).startswith("python"):
         return program
     with open(program, "rb") as file:
@@ -61,7 +70,7 @@ def python_of(command: str) -> str:
     # A long path doesn't fit behind #!: then pip has a shell start Python.
     named = (re.match(r"#! *(/\S*python[\d.]*)\s", start)
              or re.match(r"#! */bin/sh\n'''exec' \"?(/[^\"\n]*?python[\d.]*)\"? ", start))
-    return named[1] if named else "python3"
+    return named[1] if named else None
 
 
 def _ask(python: str, code: str) -> str:

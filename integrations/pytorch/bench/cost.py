@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What an RPC with autograd costs, plain and preloaded: time, CPU, allocations, peak memory.
+"""What RPCs with autograd and training steps cost: time, CPU, allocations, peak memory.
 
-Two pairs of workers live side by side, one plain and one preloaded, and take turns: so both see the
-same machine. Each turn gives one median; the ratio of the turns of a round is one pair of the
-confidence interval. Allocations are counted in pairs of their own, which aren't timed.
+Three pairs of workers live side by side and take turns: plain PyTorch, trailers on calls alone, and
+trailers on all kinds of messages. So all see the same machine. Each turn gives one median; the ratio of
+the turns of a round is one pair of the confidence interval. Allocations are counted in pairs of their
+own, which aren't timed.
 """
 import argparse
 import ctypes
@@ -20,15 +21,101 @@ import sys
 import tempfile
 import time
 
-JOBS = {  # name: (RPCs in a turn, what it is)
-    "small": (200, "torch.add of two tensors of 3 x 3"),
-    "bytes": (8, "Python call with 16 MiB of bytes and a small tensor"),
+JOBS = {  # name: (operations in a turn, what one is)
+    "call": (100, "torch.add of two tensors of 3 x 3"),
+    "in flight": (160, "the same, 8 in flight"),
+    "step": (30, "training step: remote layer, loss, backward pass, optimizer"),
+    "server": (30, "training step with a parameter server"),
+    "16 MiB": (4, "Python call with 16 MiB of bytes and a small tensor"),
 }
-WAYS = ["plain", "preloaded"]
+# As GRADTAIL_PYTORCH says it; None is PyTorch without the library.
+WAYS = {"plain": None, "calls": "write,gradients=read,cleanup=read,rref_backward=read",
+        "all": "write"}
+PAIRS = [("calls", "plain"), ("all", "plain"), ("all", "calls")]
 
 
 def take(blob, tensor):
     return tensor + len(blob) % 2
+
+
+class Layer:
+    """A layer of a model, on the server."""
+
+    def __init__(self):
+        import torch
+        torch.manual_seed(1)
+        self.linear = torch.nn.Linear(8, 1)
+
+    def forward(self, inputs):
+        return self.linear(inputs)
+
+    def parameters(self):
+        from torch.distributed import rpc
+        return [rpc.RRef(parameter) for parameter in self.linear.parameters()]
+
+
+layer = None
+
+
+def serve(inputs):
+    global layer
+    layer = layer or Layer()
+    return layer.forward(inputs)
+
+
+def apply_gradients(context):
+    import torch
+    from torch.distributed import autograd
+    gradients = autograd.get_gradients(context)
+    with torch.no_grad():
+        for parameter in layer.linear.parameters():
+            parameter -= 0.001 * gradients[parameter]
+
+
+def calls(rpc, function, arguments, in_flight=1):
+    """Times each call, or each batch of calls as one operation's share of it."""
+    from torch.distributed import autograd
+    with autograd.context():
+        while True:
+            start = time.perf_counter_ns()
+            for future in [rpc.rpc_async("server", function, args=arguments)
+                           for _ in range(in_flight)]:
+                future.wait()
+            for _ in range(in_flight):
+                yield (time.perf_counter_ns() - start) / in_flight
+
+
+def steps(rpc, with_server):
+    """Times training steps."""
+    import torch
+    from torch.distributed import autograd
+    from torch.distributed.optim import DistributedOptimizer
+    inputs, target = torch.ones(4, 8), torch.zeros(4, 1)
+    if not with_server:
+        remote = rpc.remote("server", Layer)
+        optimizer = DistributedOptimizer(torch.optim.SGD, remote.rpc_sync().parameters(), lr=0.001)
+    while True:
+        start = time.perf_counter_ns()
+        with autograd.context() as context:
+            output = (rpc.rpc_sync("server", serve, args=(inputs,)) if with_server
+                      else remote.rpc_sync().forward(inputs))
+            autograd.backward(context, [torch.nn.functional.mse_loss(output, target)])
+            if with_server:
+                rpc.rpc_sync("server", apply_gradients, args=(context,))
+            else:
+                optimizer.step(context)
+        yield time.perf_counter_ns() - start
+
+
+def operations(rpc, job):
+    """An endless row of the job's times, in nanoseconds."""
+    import torch
+    a, b = (torch.ones(3, 3, requires_grad=True) for _ in range(2))
+    return {"call": lambda: calls(rpc, torch.add, (a, b)),
+            "in flight": lambda: calls(rpc, torch.add, (a, b), 8),
+            "step": lambda: steps(rpc, False),
+            "server": lambda: steps(rpc, True),
+            "16 MiB": lambda: calls(rpc, take, (bytes(16 << 20), a))}[job]()
 
 
 def reset_peak():
@@ -48,31 +135,22 @@ def allocated():
 
 
 def turn(rpc, job, counting):
-    """One turn: the times of its RPCs, and what both workers took for them."""
-    import torch
-    from torch.distributed import autograd
-    number, _ = JOBS[job]
-    a, b = (torch.ones(3, 3, requires_grad=True) for _ in range(2))
-    function, arguments = {"small": (torch.add, (a, b)),
-                           "bytes": (take, (bytes(16 << 20), a))}[job]
+    """One turn: the median time of its operations, and what both workers took for each."""
+    number = JOBS[job][0]
     both = [lambda call: call(), lambda call: rpc.rpc_sync("server", call)]
-    times, before = [], None
-    with autograd.context():
-        rpc.rpc_sync("server", function, args=arguments)
-        for where in both:
-            where(reset_peak)
-        if counting:
-            before = [where(allocated) for where in both]
-        cpu = -sum(where(time.process_time) for where in both)
-        for _ in range(number):
-            start = time.perf_counter_ns()
-            rpc.rpc_sync("server", function, args=arguments)
-            times.append(time.perf_counter_ns() - start)
-        cpu += sum(where(time.process_time) for where in both)
-        after = [where(allocated) for where in both] if counting else None
-        peaks = [where(peak_kib) for where in both]
-    said = {"time": statistics.median(times) / 1000, "cpu": cpu / number * 1e6,
-            "peak_kib": peaks}
+    times = operations(rpc, job)
+    for _ in range(8):
+        next(times)
+    for where in both:
+        where(reset_peak)
+    before = [where(allocated) for where in both] if counting else None
+    cpu = -sum(where(time.process_time) for where in both)
+    median = statistics.median(next(times) for _ in range(number))
+    cpu += sum(where(time.process_time) for where in both)
+    after = [where(allocated) for where in both] if counting else None
+    said = {"time": median / 1000, "cpu": cpu / number * 1e6,
+            "peak_kib": [where(peak_kib) for where in both]}
+    times.close()
     if counting:
         spent = [[b - a for a, b in zip(*pair)] for pair in zip(before, after)]
         said["allocations"] = sum(allocations for allocations, _ in spent) / number
@@ -93,9 +171,11 @@ def worker(rank, store, counting):
 class Pair:
     """Two workers that call each other, in processes of their own."""
 
-    def __init__(self, library, folder, name, counter=None):
-        preload = [str(path) for path in (library, counter) if path]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "LD_PRELOAD": ":".join(preload)}
+    def __init__(self, library, folder, way, counter=None):
+        preload = [str(path) for path in (WAYS[way] and library, counter) if path]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "LD_PRELOAD": ":".join(preload),
+                       "GRADTAIL_PYTORCH": WAYS[way] or "write"}
+        name = f"{way}-counted" if counter else way
         self.processes = [subprocess.Popen(
             [sys.executable, "-W", "ignore", __file__, "--worker", str(rank), str(folder / name),
              *(["--counting"] if counter else [])], env=environment, text=True,
@@ -132,11 +212,11 @@ def measure(library, counter, rounds):
     with tempfile.TemporaryDirectory() as made:
         folder, pairs = pathlib.Path(made), {}
         try:
-            for way, preload in zip(WAYS, (None, library)):
-                pairs[way] = Pair(preload, folder, way)
+            for way in WAYS:
+                pairs[way] = Pair(library, folder, way)
             for number in range(rounds + 1):
                 for job in JOBS:
-                    for way in WAYS if number % 2 else reversed(WAYS):
+                    for way in WAYS if number % 2 else reversed(list(WAYS)):
                         said = pairs[way].turn(job)
                         if number:  # the first warms up
                             turns[job][way].append(said)
@@ -144,8 +224,8 @@ def measure(library, counter, rounds):
         finally:
             for pair in pairs.values():
                 pair.end()
-        for way, preload in zip(WAYS, (None, library)):
-            pair = Pair(preload, folder, f"{way}-counted", counter)
+        for way in WAYS:
+            pair = Pair(library, folder, way, counter)
             try:
                 for job in JOBS:
                     said = pair.turn(job)
@@ -161,8 +241,9 @@ def measure(library, counter, rounds):
                 result[job][way][f"{kind}_us"] = statistics.median(all_turns)
                 result[job][way][f"{kind}_us_of_turns"] = all_turns
         for kind in ("time", "cpu"):
-            result[job][f"{kind}_ratio"] = interval([b[kind] / a[kind] for a, b in zip(
-                ways["plain"], ways["preloaded"])])
+            result[job][f"{kind}_ratios"] = {
+                f"{new} / {old}": interval([b[kind] / a[kind] for a, b in zip(ways[old], ways[new])])
+                for new, old in PAIRS}
     return result
 
 
@@ -172,6 +253,7 @@ def about(rounds):
                   if line.startswith("model name")), platform.machine())
     return {"machine": f"{model}, {os.cpu_count()} cores", "pytorch": torch.__version__,
             "python": platform.python_version(), "rounds": rounds,
+            "load": [round(load, 1) for load in os.getloadavg()],
             "date": time.strftime("%Y-%m-%d")}
 
 
@@ -200,8 +282,8 @@ def main():
                   f"{row['allocations']:.0f} allocations of {row['bytes'] / 2**20:.3f} MiB, "
                   f"peak {row['peak_mib']:.0f} MiB")
         for kind in ("time", "cpu"):
-            print("  {}, preloaded / plain: {:.3f} ({:.3f} to {:.3f})".format(
-                kind, *result[job][f"{kind}_ratio"]))
+            for pair, ratio in result[job][f"{kind}_ratios"].items():
+                print("  {}, {}: {:.3f} ({:.3f} to {:.3f})".format(kind, pair, *ratio))
     return 0
 
 

@@ -6,61 +6,64 @@ Needs matplotlib (Debian: python3-matplotlib).
 """
 import json
 import pathlib
-import sys
+
+from cost import JOBS, WAYS
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
-sys.path.insert(0, str(ROOT / "bench"))
-import charts  # noqa: E402: bench is no package
-
-from cost import JOBS, WAYS  # noqa: E402
-
 RESULTS = HERE.parent / "results"
 BEGIN, END = "<!-- cost: written by bench/page.py -->", "<!-- /cost -->"
+NAMES = {"plain": "plain", "calls": "trailers on calls", "all": "trailers on all kinds"}
 
 
-def draw(result):
-    """Medians as multiples of plain PyTorch's, each with its own unit."""
-    kinds = [("time", "time_us", lambda value: f"{value:,.0f} µs"),
-             ("CPU", "cpu_us", lambda value: f"{value:,.0f} µs"),
-             ("allocated", "bytes", lambda value: f"{value / 2**20:,.3g} MiB")]
-    groups = [(f"{job}: {what}", [(way, result[job][way][key] / result[job]["plain"][key],
-                                   text(result[job][way][key])) for way in WAYS])
-              for job in JOBS for what, key, text in kinds]
-    charts.draw(RESULTS / "cost.svg", ("An RPC with autograd, plain PyTorch and preloaded",
-                                       "multiples of plain", groups, False))
+def chart(result, path):
+    """The ratios to plain PyTorch, with their intervals."""
+    import matplotlib
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+    matplotlib.rcParams["svg.hashsalt"] = "gradtail"
+    figure, axes = plt.subplots(figsize=(7.6, 4), layout="constrained")
+    for offset, way in ((-0.15, "calls"), (0.15, "all")):
+        ratios = [result[job]["time_ratios"][f"{way} / plain"] for job in JOBS]
+        middles = [ratio[0] for ratio in ratios]
+        axes.errorbar(middles, [row + offset for row in range(len(JOBS))], fmt="o", capsize=3,
+                      xerr=[[m - low for m, low, _ in ratios], [high - m for m, _, high in ratios]],
+                      label=NAMES[way])
+    axes.axvline(1, color="gray", linewidth=1)
+    axes.set_yticks(range(len(JOBS)), list(JOBS))
+    axes.invert_yaxis()
+    axes.set_xlabel("time, multiples of plain PyTorch; 95 % intervals")
+    axes.legend()
+    figure.savefig(path, metadata={"Date": None})
 
 
 def table(result):
     about = result["about"]
-    lines = ["|  | time | of plain | CPU | of plain | allocations | allocated | peak |",
-             "| --- | --: | --: | --: | --: | --: | --: | --: |"]
+    lines = ["|  | time | of plain | allocations | allocated |", "| --- | --: | --: | --: | --: |"]
     for job, (_, words) in JOBS.items():
         for way in WAYS:
-            row, ratios = result[job][way], {"time": "", "cpu": ""}
-            if way == "preloaded":
-                ratios = {kind: "{:.3f} ({:.3f} to {:.3f})".format(*result[job][f"{kind}_ratio"])
-                          for kind in ratios}
-            lines.append(f"| {words}, {way} | {row['time_us']:,.0f} µs | {ratios['time']} | "
-                         f"{row['cpu_us']:,.0f} µs | {ratios['cpu']} | {row['allocations']:.0f} | "
-                         f"{row['bytes'] / 2**20:.3f} MiB | {row['peak_mib']:.0f} MiB |")
+            row, ratio = result[job][way], ""
+            if way != "plain":
+                ratio = "{:.3f} ({:.3f} to {:.3f})".format(
+                    *result[job]["time_ratios"][f"{way} / plain"])
+            lines.append(f"| {words}: {NAMES[way]} | {row['time_us']:,.0f} µs | {ratio} | "
+                         f"{row['allocations']:,.0f} | {row['bytes'] / 2**20:.3f} MiB |")
     lines += ["", f"{about['machine']}; PyTorch {about['pytorch']}, Python {about['python']}; "
-              f"{about['date']}; `integrations/pytorch/bench/cost.py`. Both ways took turns, "
+              f"{about['date']}; `integrations/pytorch/bench/cost.py`. The three took turns, "
               f"{about['rounds']} rounds: times are medians of the turns' medians, the ratio is "
-              "the mean over the rounds, with its 95 % interval by resampling them. CPU and "
-              "peak are of both workers together. Allocations are of "
-              "both workers, per RPC, call and answer; counted in a run of their own. The machine "
-              "is shared: compare rows, not with numbers of other machines."]
+              "the mean over the rounds, with its 95 % interval by resampling them. Allocations are "
+              "of both workers together, for one operation, in a run of their own. The machine had "
+              f"other work (load {about['load'][0]} on {about['machine'].rsplit(', ', 1)[-1]}): "
+              "compare rows, and believe no ratio whose interval reaches across 1."]
     return "\n".join(lines)
 
 
 def main():
     result = json.loads((RESULTS / "cost.json").read_text(encoding="utf-8"))
-    draw(result)
-    page = ROOT / "docs/pytorch.md"
+    chart(result, RESULTS / "cost.svg")
+    page = HERE.parents[2] / "docs/pytorch.md"
     text = page.read_text(encoding="utf-8")
     head, tail = text.split(BEGIN)[0], text.split(END)[1]
-    page.write_text(f"{head}{BEGIN}\n\n![Time and allocations]"
+    page.write_text(f"{head}{BEGIN}\n\n![Time, in multiples of plain PyTorch]"
                     f"(../integrations/pytorch/results/cost.svg)\n\n{table(result)}\n\n{END}{tail}",
                     encoding="utf-8")
 

@@ -18,7 +18,7 @@ PLAIN = {key: value for key, value in os.environ.items() if not key.startswith("
 
 def run(*command, **variables):
     done = subprocess.run(list(map(str, command)), env=dict(PLAIN, **variables), text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
     return done.returncode, done.stdout
 
 
@@ -137,7 +137,7 @@ class Launcher(unittest.TestCase):
                 env=PLAIN, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as launched:
             self.assertEqual(launched.stdout.readline(), "runs\n")
             launched.terminate()
-            said = launched.communicate(timeout=20)[0]
+            said = launched.communicate(timeout=60)[0]
         self.assertEqual(launched.returncode, 128 + 15)
         self.assertIn("0 trailers sent", said)
 

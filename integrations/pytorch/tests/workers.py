@@ -25,7 +25,7 @@ def expected_status(rank, killed):
     return -signal.SIGKILL if rank in killed else 0
 
 
-def run(script, ways, library, *arguments, limit=120, killed=(), show=(),
+def run(script, ways, library, *arguments, limit=300, killed=(), show=(),
         libraries=None):
     """Runs `script RANK SIZE STORE ARGUMENT...` in each way, and returns what each printed, as
     JSON. The ranks in `killed` are to end by SIGKILL; the errors of those in `show` aren't kept but

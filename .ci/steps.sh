@@ -9,7 +9,7 @@
 : "${root:?}"
 
 # No transports: for steps that are about the library alone. Warnings are errors.
-core_only=(--werror -Dgrpc=disabled -Dtensorpipe=disabled -Dtorch=disabled -Dzeromq=disabled
+core_only=(--werror -Dgrpc=disabled -Dtensorpipe=disabled -Dtorch=disabled -Ducx=disabled -Dzeromq=disabled
   -Dasio=disabled -Dpytorch=disabled -Dcli=disabled)
 
 # Builds and runs only the named tests, whose programs have the same names:

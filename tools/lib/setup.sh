@@ -9,7 +9,7 @@ example_packages=(libasio-dev libcli11-dev libeigen3-dev)
 # The package that each transport's test suite needs.
 # shellcheck disable=SC2034
 declare -A transports=([grpc]=libgrpc++-dev [tensorpipe]=libtensorpipe-dev [torch]=libtorch-dev
-  [zeromq]=cppzmq-dev [asio]=libasio-dev)
+  [ucx]=libucx-dev [zeromq]=cppzmq-dev [asio]=libasio-dev)
 export build_packages test_packages example_packages
 
 say() {

@@ -187,3 +187,17 @@ TEST_CASE("a slice and a vector of slices are bytes and segments as they are") {
   REQUIRE(trailer);
   CHECK(joined(Slices{slice_of(reference::payload_of(50)), slice_of(trailer->bytes())}) == message);
 }
+
+TEST_CASE("each code has gRPC's code, and the status says the whole sentence") {
+  CHECK(gradtail::to_status_code(Code::absent) == grpc::StatusCode::INVALID_ARGUMENT);
+  CHECK(gradtail::to_status_code(Code::unsupported) == grpc::StatusCode::UNIMPLEMENTED);
+  CHECK(gradtail::to_status_code(Code::corrupt) == grpc::StatusCode::DATA_LOSS);
+  CHECK(gradtail::to_status_code(Code::too_large) == grpc::StatusCode::RESOURCE_EXHAUSTED);
+  CHECK(gradtail::to_status_code(Code::invalid) == grpc::StatusCode::INVALID_ARGUMENT);
+  CHECK(gradtail::to_status_code(Code::no_space) == grpc::StatusCode::INTERNAL);
+  CHECK(gradtail::to_status_code(Code{0}) == grpc::StatusCode::UNKNOWN);
+  const gradtail::Error error{Code::invalid, gradtail::Check::values, Field::message_id, 32};
+  const grpc::Status status = gradtail::to_status(error);
+  CHECK(status.error_code() == grpc::StatusCode::INVALID_ARGUMENT);
+  CHECK(status.error_message() == to_string(error));
+}

@@ -22,12 +22,14 @@
 #include <grpc/slice.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/slice.h>
+#include <grpcpp/support/status.h>
 
 #include <cstddef>
 #include <cstring>
 #include <span>
 #include <vector>
 
+#include "gradtail/error.hpp"
 #include "gradtail/export.hpp"
 #include "gradtail/metadata.hpp"
 #include "gradtail/open.hpp"
@@ -114,6 +116,31 @@ inline void keep_first(std::vector<grpc::Slice>& slices, std::size_t size) {
   detail::keep_first(slices, message->payload_size());
   grpc::ByteBuffer(slices.data(), slices.size()).Swap(&buffer);
   return Result<TrailerView>(std::in_place, *message);
+}
+
+/// The code that gRPC has for what the caller can do about it; UNKNOWN for a number that is none of
+/// the enumerators.
+[[nodiscard]] inline grpc::StatusCode to_status_code(Code code) noexcept {
+  switch (code) {
+    case Code::absent:
+    case Code::invalid:
+      return grpc::StatusCode::INVALID_ARGUMENT;
+    case Code::unsupported:
+      return grpc::StatusCode::UNIMPLEMENTED;
+    case Code::corrupt:
+      return grpc::StatusCode::DATA_LOSS;
+    case Code::too_large:
+      return grpc::StatusCode::RESOURCE_EXHAUSTED;
+    case Code::no_space:
+      return grpc::StatusCode::INTERNAL;
+  }
+  return grpc::StatusCode::UNKNOWN;
+}
+
+/// The status with which a call ends that brought such a trailer: that code, and to_string(error).
+/// Allocates the string.
+[[nodiscard]] inline grpc::Status to_status(const Error& error) {
+  return {to_status_code(error.code), to_string(error)};
 }
 
 }  // namespace gradtail::inline GRADTAIL_ABI

@@ -22,6 +22,7 @@
 #include <span>
 
 #include "gradtail/bytes.hpp"
+#include "gradtail/export.hpp"
 #include "gradtail/metadata.hpp"
 #include "gradtail/open.hpp"
 #include "gradtail/result.hpp"
@@ -29,8 +30,7 @@
 #include "gradtail/trailer.hpp"
 #include "gradtail/wire.hpp"
 
-namespace gradtail {
-inline namespace v0 {
+namespace gradtail::inline GRADTAIL_ABI {
 
 namespace detail {
 
@@ -164,5 +164,4 @@ class ActiveMessage : public TrailerView {
   return (param.recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) != 0 ? UCS_ERR_REJECTED : UCS_OK;
 }
 
-}  // namespace v0
-}  // namespace gradtail
+}  // namespace gradtail::inline GRADTAIL_ABI

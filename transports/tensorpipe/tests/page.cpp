@@ -111,12 +111,42 @@ TEST_CASE("the page's other places for a trailer hold one") {
   REQUIRE(on_read(descriptor, allocation));
   CHECK(handled_size == 100);
 
-  message.metadata = "hints";
-  REQUIRE(add_to_descriptor(message));
+  message.metadata = "to be replaced";
+  REQUIRE(add_to_descriptor(message, {.context_id = 8}));
   descriptor.metadata = message.metadata;
   REQUIRE(on_descriptor(descriptor));
-  CHECK(handled_context == 7);
-  CHECK(handled_size == 5);
+  CHECK(handled_context == 8);
+  CHECK(handled_size == message.payloads[0].length);
+  descriptor.payloads[0].length += 1;
+  CHECK(!on_descriptor(descriptor));
+  CHECK(failure.starts_with("corrupt"));
+  CHECK(!add_to_descriptor(message, {.context_id = -2}));
+  CHECK(message.metadata == descriptor.metadata);
+}
+
+TEST_CASE("the page's descriptor brings its trailer before the payload is read") {
+  Ends ends;
+  std::string payload = "activations";
+  tensorpipe::Message message;
+  message.payloads.push_back({payload.data(), payload.size(), {}});
+  REQUIRE(add_to_descriptor(message, {.context_id = 10}));
+  std::promise<bool> written;
+  ends.near->write(message, [&](const tensorpipe::Error& error) { written.set_value(!error); });
+  std::promise<tensorpipe::Descriptor> described;
+  ends.far->readDescriptor([&](const tensorpipe::Error&, tensorpipe::Descriptor descriptor) {
+    described.set_value(std::move(descriptor));
+  });
+  REQUIRE(on_descriptor(described.get_future().get()));
+  CHECK(handled_context == 10);
+  CHECK(handled_size == payload.size());
+  std::string memory(handled_size, '?');
+  tensorpipe::Allocation allocation;
+  allocation.payloads.push_back({memory.data()});
+  std::promise<bool> filled;
+  ends.far->read(allocation, [&](const tensorpipe::Error& error) { filled.set_value(!error); });
+  CHECK(filled.get_future().get());
+  CHECK(written.get_future().get());
+  CHECK(memory == payload);
 }
 
 TEST_CASE("the page's receivers say what is wrong") {

@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Two NIXL agents in two processes: exchange_test.py PATH_TO_nixl_notification."""
+
+import contextlib
+import ctypes
+import importlib
+import multiprocessing
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).resolve()
+sys.path.insert(0, str(HERE.parents[3] / "tests/golden"))
+import wire  # noqa: E402
+
+SKIPPED = 77
+PROGRAM = ""
+SIZES = (64, 65536, 16 << 20)
+METADATA = ("{context_id: 9 (worker 0, counter 9), message_id: 10 (worker 0, counter 10), "
+            "from_worker_id: 1, device_map: [cuda:0 -> cuda:1]}")
+
+
+def load_nixl():
+    """NIXL's Python API, by the name of whichever of its packages is there."""
+    for name in ("nixl", "nixl_cu12", "nixl_cu13"):
+        with contextlib.suppress(ImportError):
+            return importlib.import_module(f"{name}._api")
+    return None
+
+
+def make_agent(name):
+    nixl = load_nixl()
+    return nixl.nixl_agent(name, nixl.nixl_agent_config(True, False, 0, backends=["UCX"]))
+
+
+class Memory:
+    """Registered bytes."""
+
+    def __init__(self, agent, size, value):
+        self.bytes = (ctypes.c_char * size)()
+        ctypes.memset(self.bytes, value, size)
+        self.size = size
+        self.address = ctypes.addressof(self.bytes)
+        self.handle = agent.register_memory([(self.address, size, 0, "")], "DRAM")
+
+    def descriptors(self, agent):
+        return agent.get_xfer_descs([(self.address, self.size, 0)], "DRAM")
+
+
+def run(*arguments, stdin=b""):
+    result = subprocess.run([PROGRAM, *arguments], input=stdin, capture_output=True, timeout=20)
+    return result.returncode, result.stdout
+
+
+def make(verb, number):
+    status, notification = run(verb, str(number))
+    assert status == 0 and notification, (status, notification)
+    return notification
+
+
+def expect_opened(verb, number, notification):
+    status, output = run(verb, str(number), stdin=notification)
+    assert status == 0 and output.decode().strip() == METADATA, output
+
+
+def wait_for(what, condition, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.002)
+    raise AssertionError(f"{what}: nothing for {seconds} s")
+
+
+def notification_from(agent):
+    received = wait_for("a notification", agent.get_new_notifs)
+    assert list(received) == ["sender"] and len(received["sender"]) == 1, received
+    return received["sender"][0]
+
+
+def send(connection, program):
+    """The other process: it obeys words from the test."""
+    global PROGRAM
+    PROGRAM = program
+    agent = make_agent("sender")
+    connection.send(agent.get_agent_metadata())
+    while (order := connection.recv()) is not None:
+        verb, *arguments = order
+        if verb == "notify":
+            agent.send_notif("receiver", arguments[0])
+        elif verb == "meet":
+            agent.add_remote_agent(arguments[0])
+        elif verb == "write":
+            size, notification, descriptors = arguments
+            memory = Memory(agent, size, 0x55)
+            remote = agent.deserialize_descs(descriptors)
+            transfer = agent.initialize_xfer("WRITE", memory.descriptors(agent), remote, "receiver",
+                                             notification)
+            agent.transfer(transfer)
+            wait_for("the transfer", lambda: agent.check_xfer_state(transfer) == "DONE")
+        connection.send("done")
+
+
+class Ends:
+    """A receiver in this process, a sender in another."""
+
+    def __enter__(self):
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=send, args=(theirs, PROGRAM), daemon=True)
+        self.process.start()
+        self.agent = make_agent("receiver")
+        assert self.connection.poll(30), "no sender after 30 s"
+        self.agent.add_remote_agent(self.connection.recv())
+        self.tell("meet", self.agent.get_agent_metadata())
+        return self
+
+    def __exit__(self, *_):
+        self.connection.send(None)
+        self.process.join(10)
+        self.process.kill()
+
+    def tell(self, *order):
+        self.connection.send(order)
+        assert self.connection.poll(30), f"no answer to {order[0]} after 30 s"
+        assert self.connection.recv() == "done"
+
+    def write(self, size, notification):
+        """Has the sender write that many bytes, and returns the memory that they went to."""
+        memory = Memory(self.agent, size, 0)
+        self.tell("meet", self.agent.get_agent_metadata())  # with this memory in it
+        self.tell("write", size, notification,
+                  self.agent.get_serialized_descs(memory.descriptors(self.agent)))
+        return memory
+
+
+def a_notification_says_what_has_arrived():
+    with Ends() as ends:
+        for size in SIZES:
+            memory = ends.write(size, make("make", size))
+            notification = notification_from(ends.agent)
+            assert memory.bytes.raw == b"\x55" * size
+            expect_opened("open", size, notification)
+            status, output = run("open", str(size + 1), stdin=notification)
+            assert status == 1 and output.startswith(b"corrupt"), output
+
+
+def a_notification_before_the_transfer_says_where_it_goes():
+    with Ends() as ends:
+        ends.tell("notify", make("make", 4096))
+        notification = notification_from(ends.agent)
+        expect_opened("open", 4096, notification)
+        memory = ends.write(4096, b"")
+        wait_for("the data", lambda: memory.bytes.raw == b"\x55" * 4096)
+
+
+def a_text_of_ones_own_travels_before_the_trailer():
+    with Ends() as ends:
+        ends.tell("notify", make("make-text", "tensor 7"))
+        notification = notification_from(ends.agent)
+        expect_opened("open-text", "", notification)
+        payload, _ = wire.read(notification)[:2]
+        assert payload == b"tensor 7", payload
+
+
+def a_damaged_notification_is_refused_and_the_next_one_read():
+    with Ends() as ends:
+        good = make("make", 64)
+        bad = bytearray(good)
+        bad[20] ^= 1
+        ends.tell("notify", bytes(bad))
+        status, output = run("open", "64", stdin=notification_from(ends.agent))
+        assert status == 1 and output.startswith(b"corrupt"), output
+        ends.tell("notify", good)
+        expect_opened("open", 64, notification_from(ends.agent))
+
+
+TESTS = (
+    a_notification_says_what_has_arrived,
+    a_notification_before_the_transfer_says_where_it_goes,
+    a_text_of_ones_own_travels_before_the_trailer,
+    a_damaged_notification_is_refused_and_the_next_one_read,
+)
+
+
+def run_tests():
+    """The exit status."""
+    suite = unittest.TestSuite(unittest.FunctionTestCase(test, description=test.__name__)
+                               for test in TESTS)
+    return 0 if unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful() else 1
+
+
+def main():
+    global PROGRAM
+    if len(sys.argv) != 2:
+        sys.exit("usage: exchange_test.py PATH_TO_nixl_notification")
+    PROGRAM = sys.argv[1]
+    if load_nixl() is None:
+        print("skipped: this Python has no nixl; run this with one where it was installed by pip")
+        return SKIPPED
+    status = run_tests()
+    sys.stdout.flush()
+    os._exit(status)  # NIXL 1.5.1 crashes as an agent is destroyed whose peer is gone
+
+
+if __name__ == "__main__":
+    sys.exit(main())

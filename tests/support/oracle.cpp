@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "autograd_metadata_generated.h"
+#include "fields.hpp"
 #include "reference.hpp"
 
 namespace oracle {
@@ -69,35 +70,30 @@ class Table {
 
   /// The first field in the order of section 6 whose value isn't allowed.
   [[nodiscard]] BadField first_bad_field() const {
-    using Fields = fbs::AutogradMetadata;
-    const auto negative = [this](auto value, flatbuffers::voffset_t slot, Field field) {
-      return value < -1 ? BadField{field, position(untyped().GetAddressOf(slot))} : BadField{};
-    };
-    const BadField all[] = {
-        negative(typed().context_id(), Fields::VT_CONTEXT_ID, Field::context_id),
-        negative(typed().message_id(), Fields::VT_MESSAGE_ID, Field::message_id),
-        negative(typed().from_worker_id(), Fields::VT_FROM_WORKER_ID, Field::from_worker_id),
-        bad_pair(),
-        bad_bool(Fields::VT_RETAIN_GRAPH, Field::retain_graph),
-        negative(typed().rref_created_on(), Fields::VT_RREF_CREATED_ON, Field::rref_created_on),
-        negative(typed().rref_local_id(), Fields::VT_RREF_LOCAL_ID, Field::rref_local_id),
-    };
-    const auto* bad = std::ranges::find_if(all, [](BadField b) { return b.field != Field::none; });
-    return bad == std::end(all) ? BadField{} : *bad;
+    BadField bad;
+    gradtail::detail::for_each_field(gradtail::detail::Either{
+        [&]<gradtail::detail::ScalarField F>(const F& field) {
+          if (bad.field != Field::none || field.allows(value_of(field))) return;
+          bad = {field.error, position(untyped().GetAddressOf(offset_of(field)))};
+        },
+        [&](const gradtail::detail::DeviceMap&) {
+          if (bad.field == Field::none) bad = bad_pair();
+        }});
+    return bad;
   }
 
   [[nodiscard]] AutogradMetadata metadata() const {
-    AutogradMetadata m{.context_id = typed().context_id(),
-                       .message_id = typed().message_id(),
-                       .from_worker_id = typed().from_worker_id(),
-                       .wrapped_message_type = typed().wrapped_message_type(),
-                       .retain_graph = typed().retain_graph(),
-                       .rref_created_on = typed().rref_created_on(),
-                       .rref_local_id = typed().rref_local_id()};
-    if (const auto* map = typed().device_map(); map != nullptr && map->size() != 0) {
-      const std::byte* first = original_.data() + position(map->Data());
-      m.device_map = {reinterpret_cast<const gradtail::DevicePair*>(first), map->size()};
-    }
+    AutogradMetadata m;
+    gradtail::detail::for_each_field(gradtail::detail::Either{
+        [&]<gradtail::detail::ScalarField F>(const F& field) {
+          m.*field.member = static_cast<decltype(F::absent)>(value_of(field));
+        },
+        [&](const gradtail::detail::DeviceMap&) {
+          const auto* map = typed().device_map();
+          if (map == nullptr || map->size() == 0) return;
+          const std::byte* first = original_.data() + position(map->Data());
+          m.device_map = {reinterpret_cast<const gradtail::DevicePair*>(first), map->size()};
+        }});
     return m;
   }
 
@@ -113,9 +109,13 @@ class Table {
                                     reinterpret_cast<const std::byte*>(copy_.data()));
   }
 
-  [[nodiscard]] BadField bad_bool(flatbuffers::voffset_t slot, Field field) const {
-    if (untyped().GetField<std::uint8_t>(slot, 0) <= 1) return {};
-    return {field, position(untyped().GetAddressOf(slot))};
+  [[nodiscard]] static flatbuffers::voffset_t offset_of(const auto& field) {
+    return flatbuffers::FieldIndexToOffset(static_cast<flatbuffers::voffset_t>(field.slot));
+  }
+  template <gradtail::detail::ScalarField F>
+  [[nodiscard]] auto value_of(const F& field) const {
+    using Value = typename F::Value;
+    return untyped().template GetField<Value>(offset_of(field), Value{field.absent});
   }
 
   [[nodiscard]] BadField bad_pair() const {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a reader must answer, from FlatBuffers' own Verifier and accessors: FORMAT.md, section 6.
 //
-// The oracle shares no code with the library. Where FORMAT.md is worded differently from
-// FlatBuffers, the answers are the same: Verifier refuses an item as long as the whole buffer, but
-// none can be that long, and positions that wrap in size_t are outside of any buffer this small.
+// The oracle shares nothing with the library but the table of fields. Where FORMAT.md is worded
+// differently from FlatBuffers, the answers are the same: Verifier refuses an item as long as the
+// whole buffer, but none can be that long, and positions that wrap in size_t are outside of any
+// buffer this small.
 #pragma once
 
 #include <cstddef>

@@ -70,7 +70,7 @@ void refuse(const Bytes& message, Tally& tally) {
 bool every_size(const Scale& scale) {
   using gradtail::Check;
   Tally tally("sizes");
-  for (const unsigned set : {0x03U, 0x0FU}) {
+  for (const auto set : {3U, reference::forward_set}) {
     for (const std::size_t payload_size : {0U, 70000U}) {
       Bytes message = reference::message_of(payload_size, reference::fields_of(set, {}));
       const std::size_t right = message.size() - payload_size;
@@ -135,12 +135,14 @@ bool every_flip(const Scale& scale) {
   Tally tally("flips");
   const auto map = reference::pairs(128);
   for (const std::size_t payload_size : {0U, 5U, 4096U}) {
-    for (unsigned set = 0; set < 256; set += scale.set_step) {
+    for (const auto set : reference::all_sets) {
+      if (set % scale.set_step != 0) continue;
       const auto two = std::span(map).first(2);
       flip_three(reference::message_of(payload_size, reference::fields_of(set, two)), tally);
     }
-    flip_pairs(reference::message_of(payload_size, reference::fields_of(0xFF, map)), payload_size,
-               tally);
+    flip_pairs(reference::message_of(payload_size,
+                                     reference::fields_of(gradtail::detail::all_fields, map)),
+               payload_size, tally);
   }
   return tally.good();
 }

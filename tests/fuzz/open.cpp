@@ -2,7 +2,10 @@
 // Fuzz target: any bytes, at any alignment, in one span, held against FlatBuffers' answer.
 #include "gradtail/open.hpp"
 
+#include <algorithm>
+
 #include "fuzz.hpp"
+#include "gradtail/scratch.hpp"
 #include "oracle.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -16,11 +19,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const oracle::Answer answer = oracle::open(message.bytes(), limits.trailer_size);
   fuzz::require(oracle::agrees(opened, answer, message.bytes()),
                 "open answers as FlatBuffers does");
+  gradtail::TrailerScratch scratch;
+  const auto copied = gradtail::open_copy(message.bytes(), scratch, limits);
+  const std::size_t room = std::min(limits.trailer_size, scratch.memory().size());
+  const oracle::Answer small = oracle::open(message.bytes(), room);
+  fuzz::require(copied.has_value() == !small.error, "a copy opens as the message does");
+  fuzz::require(copied ? copied->metadata() == small.metadata : copied.error() == *small.error,
+                "with the same values, or the same error");
   if (!opened) {
     fuzz::require(!to_string(opened.error()).empty(), "an error is a sentence");
     return 0;
   }
   fuzz::walk(opened->metadata());
+  const auto detached = gradtail::open_trailer(opened->trailer(), opened->payload().size(), limits);
+  fuzz::require(detached && detached->metadata() == opened->metadata(),
+                "the trailer opens by itself");
   fuzz::require(!to_string(opened->metadata()).empty(), "metadata is text");
   return 0;
 }

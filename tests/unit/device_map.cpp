@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is said of a device map is what comparing each pair with all before it says.
+#include "fast/device_map.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 #include <random>
 #include <vector>
 
-#include "fast/device_map.hpp"
 #include "gradtail/write.hpp"
 #include "guarded_memory.hpp"
 #include "reference.hpp"

@@ -169,7 +169,8 @@ TEST_CASE("what the rules leave open is accepted") {
               expected);
   expected.message_id = expected.context_id;  // two slots, one place
   check_reads(changed([&](Bytes& t, const Layout& l) {
-                poke(t, slot(l, slot_of_vt(Fbs::VT_MESSAGE_ID)), l.at[slot_of_vt(Fbs::VT_CONTEXT_ID)] - l.table, 2);
+                poke(t, slot(l, slot_of_vt(Fbs::VT_MESSAGE_ID)),
+                     l.at[slot_of_vt(Fbs::VT_CONTEXT_ID)] - l.table, 2);
               }),
               expected);
   expected = {.context_id = reference::full.context_id};  // an older writer's vtable
@@ -188,6 +189,7 @@ TEST_CASE("a map that is shorter than its room has the length that it says") {
     Bytes message = reference::message_of(7, reference::fields_of(reference::mapped_set, map));
     poke(message, 7 + layout_of(reference::mapped_set, count).map, count - 1, 4);
     reference::mend_checksum(message);
-    check_reads(message, reference::fields_of(reference::mapped_set, std::span(map).first(count - 1)));
+    check_reads(message,
+                reference::fields_of(reference::mapped_set, std::span(map).first(count - 1)));
   }
 }

@@ -6,7 +6,9 @@
 #include "fast/crc_instruction.hpp"
 #include "little_endian.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail {
 
 std::uint32_t crc32c(const std::byte* bytes, std::size_t size, std::uint64_t last_word) noexcept {
 #if GRADTAIL_FAST_PATH
@@ -19,4 +21,6 @@ std::uint32_t crc32c(const std::byte* bytes, std::size_t size, std::uint64_t las
   return ~crc32c_step(crc, last_word);
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail
+}  // namespace detail
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

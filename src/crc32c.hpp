@@ -8,7 +8,9 @@
 
 #include "gradtail/export.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail {
 
 /// tables[k][b] is the CRC of byte b followed by k zero bytes (slicing by 8: Kounavis and Berry,
 /// "A Systematic Approach to Building High Performance Software-based CRC Generators", 2005).
@@ -48,4 +50,6 @@ inline constexpr std::uint32_t crc32c_start = 0xFFFFFFFF;
 [[nodiscard]] std::uint32_t crc32c(const std::byte* bytes, std::size_t size,
                                    std::uint64_t last_word) noexcept;
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail
+}  // namespace detail
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

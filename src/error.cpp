@@ -10,7 +10,8 @@
 #include "fields.hpp"
 #include "text.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 namespace detail {
 namespace {
 
@@ -137,4 +138,5 @@ std::string to_string(const Error& error) {
   return std::move(text.text);
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -16,7 +16,9 @@
 #include "gradtail/metadata.hpp"
 #include "little_endian.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail {
 
 /// The slot in the vtable, which is the field's id, from flatc's constant for it.
 [[nodiscard]] constexpr unsigned slot_of_vt(unsigned vt_offset) noexcept {
@@ -200,4 +202,6 @@ template <class T>
   return set;
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail
+}  // namespace detail
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

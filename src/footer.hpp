@@ -9,7 +9,9 @@
 #include "gradtail/wire.hpp"
 #include "little_endian.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail {
 
 /// Members in wire order. On the wire they are two little-endian words: the first is covered by the
 /// checksum, the second is the checksum and the magic.
@@ -67,4 +69,6 @@ inline void Footer::store(std::byte* to) const noexcept {
   return detail::crc32c(trailer, covered, payload_size);
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail
+}  // namespace detail
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

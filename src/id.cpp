@@ -2,7 +2,8 @@
 // Hands out ids without locks and stops at the limit.
 #include "gradtail/id.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 Result<std::int64_t> IdGenerator::next() noexcept {
   std::uint64_t counter = next_.load(std::memory_order_relaxed);
@@ -14,4 +15,5 @@ Result<std::int64_t> IdGenerator::next() noexcept {
   }
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

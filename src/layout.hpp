@@ -11,7 +11,9 @@
 #include "fields.hpp"
 #include "little_endian.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail {
 
 /// The FlatBuffers file identifier, AGMD, and where it is.
 inline constexpr std::uint32_t identifier = 0x444D4741;
@@ -102,4 +104,6 @@ constexpr void store_structure(std::byte* to, const Layout& layout) noexcept {
   }
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail
+}  // namespace detail
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -11,7 +11,9 @@
 
 #include "gradtail/export.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail {
 
 /// The value with its bytes in wire order. Its own inverse.
 template <std::unsigned_integral T>
@@ -54,4 +56,6 @@ constexpr void store(std::byte* to, T value) noexcept {
   }
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail
+}  // namespace detail
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -11,7 +11,8 @@
 #include "gradtail/id.hpp"
 #include "text.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 bool operator==(const AutogradMetadata& a, const AutogradMetadata& b) noexcept {
   const auto scalar_differs = [&](const detail::ScalarField auto& f) {
@@ -80,4 +81,5 @@ std::string to_string(const AutogradMetadata& metadata) {
   return std::move(text.text);
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -19,7 +19,9 @@
 #include "gradtail/segments.hpp"
 #include "table.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail {
 
 std::span<const std::byte> Message::bytes(std::size_t offset, std::size_t count,
                                           std::span<std::byte> memory) const {
@@ -213,4 +215,6 @@ Result<std::size_t> Parser::peek(std::span<const std::byte> tail, std::size_t me
   return size;
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail
+}  // namespace detail
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -6,7 +6,9 @@
 #include "little_endian.hpp"
 #include "validate.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail {
 
 std::optional<Positions> locate_fields(std::span<const std::byte> table) noexcept {
   const auto inside = [&](std::size_t at, std::size_t size) {
@@ -75,4 +77,6 @@ BadValue read_fields(std::span<const std::byte> table, const Positions& position
   return bad;
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail
+}  // namespace detail
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -10,7 +10,9 @@
 #include "gradtail/metadata.hpp"
 #include "layout.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail {
 
 /// Check 8: where the fields are, if the layout is valid (FORMAT.md, section 5, rules 2 to 6). The
 /// table has 16 to Limits::most bytes.
@@ -27,4 +29,6 @@ struct BadValue {
 [[nodiscard]] BadValue read_fields(std::span<const std::byte> table, const Positions& positions,
                                    AutogradMetadata& metadata) noexcept;
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail
+}  // namespace detail
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

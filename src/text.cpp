@@ -5,7 +5,9 @@
 #include <array>
 #include <charconv>
 
-namespace gradtail::inline GRADTAIL_ABI::detail {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail {
 
 Text& Text::operator<<(std::string_view words) {
   text.append(words);
@@ -23,4 +25,6 @@ Text& Text::operator<<(std::int64_t number) {
   return number < 0 ? *this << "-" << 0 - bits : *this << bits;
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail
+}  // namespace detail
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -8,7 +8,9 @@
 
 #include "gradtail/export.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail {
 
 struct Text {
   std::string text;
@@ -18,4 +20,6 @@ struct Text {
   Text& operator<<(std::int64_t number);
 };
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail
+}  // namespace detail
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -9,7 +9,9 @@
 #include "gradtail/wire.hpp"
 #include "little_endian.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail {
 
 std::size_t first_repeated(std::span<const DevicePair> map, Device DevicePair::*side) noexcept {
   // A set of types for each index, in two passes: types below 32, which are all that there are
@@ -58,4 +60,6 @@ BadPair first_bad_pair(std::span<const DevicePair> map, PairOrder order) noexcep
   return {};
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail
+}  // namespace detail
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -9,7 +9,9 @@
 #include "gradtail/error.hpp"
 #include "gradtail/metadata.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail {
 
 /// What is wrong with a device map, and with which pair.
 struct BadPair {
@@ -46,4 +48,6 @@ inline constexpr int device_type_count = 64;
                                         : a.source.index < b.source.index;
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail
+}  // namespace detail
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -10,7 +10,9 @@
 #include "layout.hpp"
 #include "validate.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail {
 namespace {
 
 static_assert(max_trailer_size == layout_of(all_fields, max_device_pairs).size + footer_size);
@@ -115,13 +117,17 @@ Error write_error(const AutogradMetadata& m, std::uint64_t payload_size) noexcep
   return {Code::no_space, Check::room, Field::none, offset};
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail
+}  // namespace detail
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 std::size_t trailer_size(const AutogradMetadata& metadata) noexcept {
   if (const std::size_t size = detail::fast::template_size(metadata)) return size;
   return detail::canonical_layout(metadata).size + footer_size;
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -15,7 +15,8 @@
 #include "gradtail/result.hpp"
 #include "gradtail/write.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 /// A container of bytes that grows and shrinks: std::vector of char, unsigned char or std::byte,
 /// std::string, with any allocator, and others of that shape.
@@ -66,4 +67,5 @@ template <ByteContainer C>
   return detail::write_error(metadata, payload_size);
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

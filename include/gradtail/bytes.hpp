@@ -9,7 +9,8 @@
 
 #include "gradtail/export.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 /// A type that is a byte, const or not.
 template <class T>
@@ -41,4 +42,5 @@ template <ByteRange R>
 }
 
 }  // namespace detail
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

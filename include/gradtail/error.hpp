@@ -9,7 +9,8 @@
 
 #include "gradtail/export.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 /// One code for each thing that a caller can do about it. Numbers never change meaning.
 enum class Code : std::uint8_t {
@@ -78,4 +79,5 @@ GRADTAIL_API std::string_view to_string(Field field) noexcept;
 /// string.
 GRADTAIL_API std::string to_string(const Error& error);
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -14,7 +14,8 @@
 #include "gradtail/export.hpp"
 #include "gradtail/segments.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 /// The first `size` bytes of the segments, as std::span::first: a range of
 /// std::span<const std::byte> for `open`, none of them empty. Where the segments hold less, all
@@ -32,4 +33,5 @@ requires(std::ranges::borrowed_range<R>)
 template <SegmentRange R>
 requires(!std::ranges::borrowed_range<R>) void first(R&& segments, std::size_t size) = delete;
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

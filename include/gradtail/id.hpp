@@ -8,7 +8,8 @@
 #include "gradtail/export.hpp"
 #include "gradtail/result.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 /// Largest worker id that fits the top 16 bits of a non-negative id.
 inline constexpr std::int32_t max_id_worker = 32767;
@@ -58,4 +59,5 @@ class IdGenerator {
   std::atomic<std::uint64_t> next_;
 };
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -10,7 +10,8 @@
 
 #include "gradtail/export.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 /// A device of a worker.
 struct Device {
@@ -80,4 +81,5 @@ GRADTAIL_API std::string to_string(Device device);
 /// device_map: [cuda:0 -> cuda:1]}". Takes any values, valid or not. Allocates the string.
 GRADTAIL_API std::string to_string(const AutogradMetadata& metadata);
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -24,7 +24,8 @@
 #include "gradtail/scratch.hpp"
 #include "gradtail/wire.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 namespace detail {
 
@@ -225,4 +226,5 @@ template <ByteRange R>
   return detail::Parser::peek(detail::readable(tail), message_size, limits);
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

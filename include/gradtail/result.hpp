@@ -10,7 +10,8 @@
 #include "gradtail/error.hpp"
 #include "gradtail/export.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 /// Either a T or an Error. Not an alias of std::expected, so it is one type under every -std.
 /// Asking for the one that isn't there is a programming error: asserted, otherwise undefined.
@@ -83,4 +84,5 @@ class [[nodiscard]] Result {
   };
 };
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -8,7 +8,8 @@
 #include "gradtail/export.hpp"
 #include "gradtail/wire.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 /// Memory for the bytes of one trailer: where `open` gathers one that straddles segments, and where
 /// `strip` keeps it. A plain object for the stack, 4 KiB, left uninitialised: no cost to make.
@@ -31,4 +32,5 @@ class TrailerScratch {
   std::span<std::byte> memory_;
 };
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

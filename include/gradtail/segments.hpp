@@ -26,7 +26,8 @@
 #include "gradtail/result.hpp"
 #include "gradtail/scratch.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 /// Whether objects of a segment type refer to bytes that outlive them, so that a range may make
 /// them on the fly. Specialize it for buffer types of your own that only point; spans, string_views
@@ -283,7 +284,8 @@ template <detail::OwningSegmentRange R>
 void open_copy(R&& segments_of_a_type_that_must_enable_borrowed_segment, TrailerScratch& scratch, Limits limits = {}) = delete;
 // clang-format on
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail
 
 /// Its iterators outlive it: open(message->payload(), scratch) takes the next trailer off.
 template <std::forward_iterator It>

@@ -11,7 +11,8 @@
 #include "gradtail/result.hpp"
 #include "gradtail/scratch.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 /// Takes exactly one trailer off a message and shrinks its buffer to the payload, in place. The
 /// view returned borrows from the scratch alone: the buffer may be changed, moved or freed.
@@ -27,4 +28,5 @@ template <ByteContainer C>
   return taken;
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

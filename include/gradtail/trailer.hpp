@@ -14,7 +14,8 @@
 #include "gradtail/wire.hpp"
 #include "gradtail/write.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 /// The bytes of one trailer, for gather writes (iovec, slices, frames): the payload stays where it
 /// is. Self-contained, 616 bytes and their number, no allocation. It must outlive the send and stay
@@ -47,4 +48,5 @@ class Trailer {
   std::size_t size_ = 0;
 };
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

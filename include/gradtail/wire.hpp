@@ -7,7 +7,8 @@
 
 #include "gradtail/export.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 /// The version of the wire format, 12 bytes before the message's end.
 inline constexpr std::uint16_t format_version = 1;
@@ -31,4 +32,5 @@ struct Limits {
   static constexpr std::size_t most = 65536;
 };
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

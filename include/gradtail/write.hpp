@@ -16,7 +16,8 @@
 #include "gradtail/result.hpp"
 #include "gradtail/wire.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 /// Bytes of the trailer for this metadata: exact, a multiple of 8, min_trailer_size to
 /// max_trailer_size for metadata that a writer accepts. It depends on which fields are set and on
@@ -53,4 +54,5 @@ requires(!std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t
   return detail::write_error(metadata, payload_size);
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -8,7 +8,9 @@
 #include <sys/auxv.h>
 #endif
 
-namespace gradtail::inline GRADTAIL_ABI::detail::fast {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail::fast {
 namespace {
 
 bool detect() noexcept {
@@ -30,4 +32,6 @@ bool detect() noexcept {
 
 const bool has_crc_instruction = detect();
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail::fast
+}  // namespace detail::fast
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

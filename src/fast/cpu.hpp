@@ -4,7 +4,9 @@
 
 #include "gradtail/export.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail::fast {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail::fast {
 
 #if GRADTAIL_FAST_PATH
 /// Whether the CPU has a CRC-32C instruction. Set when the library is loaded: code that runs
@@ -15,4 +17,6 @@ extern const bool has_crc_instruction;
 inline constexpr bool has_crc_instruction = false;
 #endif
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail::fast
+}  // namespace detail::fast
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

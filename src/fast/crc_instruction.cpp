@@ -4,7 +4,9 @@
 
 #include "little_endian.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail::fast {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail::fast {
 
 std::uint32_t crc32c(const std::byte* bytes, std::size_t size, std::uint64_t last_word) noexcept {
   Crc crc = crc32c_start;
@@ -14,4 +16,6 @@ std::uint32_t crc32c(const std::byte* bytes, std::size_t size, std::uint64_t las
   return ~static_cast<std::uint32_t>(InstructionCrc::add(crc, last_word));
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail::fast
+}  // namespace detail::fast
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

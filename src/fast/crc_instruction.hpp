@@ -7,7 +7,9 @@
 
 #include "crc32c.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail::fast {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail::fast {
 
 /// A CRC in a register: the upper half is 0.
 using Crc = std::uint64_t;
@@ -41,4 +43,6 @@ using InstructionCrc = PortableCrc;
 [[nodiscard]] std::uint32_t crc32c(const std::byte* bytes, std::size_t size,
                                    std::uint64_t last_word) noexcept;
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail::fast
+}  // namespace detail::fast
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

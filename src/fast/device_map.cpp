@@ -10,7 +10,9 @@
 #include "gradtail/wire.hpp"
 #include "validate.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail::fast {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail::fast {
 namespace {
 
 /// Pairwise comparison: fastest for maps this small.
@@ -153,4 +155,6 @@ bool is_valid_map(std::span<const DevicePair> map) noexcept {
          first_repeated(map, &DevicePair::target) == map.size();
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail::fast
+}  // namespace detail::fast
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

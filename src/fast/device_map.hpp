@@ -6,7 +6,9 @@
 
 #include "gradtail/metadata.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail::fast {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail::fast {
 
 #if GRADTAIL_FAST_PATH
 
@@ -22,4 +24,6 @@ inline bool is_in_order(auto&&...) noexcept { return false; }
 
 #endif
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail::fast
+}  // namespace detail::fast
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -12,7 +12,9 @@
 
 #include "gradtail/metadata.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail::fast {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail::fast {
 
 #if GRADTAIL_FAST_PATH
 
@@ -61,7 +63,9 @@ inline std::size_t template_size(auto&&...) noexcept { return 0; }
 
 #endif
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail::fast
+}  // namespace detail::fast
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail
 
 #if GRADTAIL_FAST_PATH
 #include "fast/read.hpp"

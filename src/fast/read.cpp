@@ -2,7 +2,9 @@
 // The templates that aren't inlined, and calls on CPUs without a CRC instruction.
 #include "fast/read.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail::fast {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail::fast {
 namespace {
 
 template <const Template&... templates>
@@ -41,4 +43,6 @@ std::size_t read_copy(std::span<const std::byte> bytes, std::span<std::byte> scr
   return fast::read_any(scratch.first(size), bytes.size() - size, size, m) == size ? size : 0;
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail::fast
+}  // namespace detail::fast
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

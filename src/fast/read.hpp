@@ -12,7 +12,9 @@
 #include "fast/fast.hpp"
 #include "fast/templates.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail::fast {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail::fast {
 
 /// The end of a message: see fast.hpp.
 struct Tail {
@@ -97,4 +99,6 @@ template <const Template& t, class CrcStep>
   return read_as<backward, InstructionCrc>(tail, m);
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail::fast
+}  // namespace detail::fast
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

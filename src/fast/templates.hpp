@@ -14,7 +14,9 @@
 #include "footer.hpp"
 #include "layout.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail::fast {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail::fast {
 
 /// Words up to the map's first pair, with all fields.
 inline constexpr std::size_t most_words = layout_of(all_fields, 2).map / 8 + 1;
@@ -116,4 +118,6 @@ inline constexpr auto prefix = [] {
   return bytes;
 }();
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail::fast
+}  // namespace detail::fast
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -6,7 +6,9 @@
 
 #include "fast/device_map.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail::fast {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail::fast {
 namespace {
 
 /// Whether the map would be written over while it is read.
@@ -48,4 +50,6 @@ std::size_t write_rest(std::span<std::byte> room, const AutogradMetadata& m,
   return write_as_any<retained, rref, cleanup>(room, m, payload_size);
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail::fast
+}  // namespace detail::fast
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

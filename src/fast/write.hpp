@@ -10,7 +10,9 @@
 #include "fast/fast.hpp"
 #include "fast/templates.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI::detail::fast {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+namespace detail::fast {
 
 /// Whether exactly the template's scalars are present, and their values allowed.
 template <const Template& t>
@@ -94,4 +96,6 @@ template <const Template& t, class CrcStep>
   return 0;
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI::detail::fast
+}  // namespace detail::fast
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

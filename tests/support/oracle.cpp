@@ -113,7 +113,7 @@ class Table {
     return flatbuffers::FieldIndexToOffset(static_cast<flatbuffers::voffset_t>(field.slot));
   }
   template <gradtail::detail::ScalarField F>
-  [[nodiscard]] auto value_of(const F& field) const {
+  [[nodiscard]] typename F::Value value_of(const F& field) const {
     using Value = typename F::Value;
     return untyped().template GetField<Value>(offset_of(field), Value{field.absent});
   }

@@ -7,7 +7,8 @@
 #include "gradtail/error.hpp"
 #include "gradtail/metadata.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 inline doctest::String toString(const AutogradMetadata& metadata) {
   return to_string(metadata).c_str();
@@ -15,4 +16,5 @@ inline doctest::String toString(const AutogradMetadata& metadata) {
 
 inline doctest::String toString(const Error& error) { return to_string(error).c_str(); }
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

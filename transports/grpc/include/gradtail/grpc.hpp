@@ -39,7 +39,8 @@
 #include "gradtail/trailer.hpp"
 #include "gradtail/wire.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 namespace detail {
 
@@ -143,4 +144,5 @@ inline void keep_first(std::vector<grpc::Slice>& slices, std::size_t size) {
   return {to_status_code(error.code), to_string(error)};
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -20,7 +20,8 @@
 #include "gradtail/trailer.hpp"
 #include "gradtail/wire.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 /// Adds the metadata's trailer to the message as one more payload, and returns the number of its
 /// bytes. They lie in `trailer`, which must stay as and where it is until the callback of
@@ -113,7 +114,8 @@ void open(const tensorpipe::Descriptor&& descriptor, const tensorpipe::Allocatio
 void open(const tensorpipe::Descriptor& descriptor, const tensorpipe::Allocation&& allocation,
           TrailerScratch& scratch, Limits limits = {}) = delete;
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail
 
 /// Its iterators outlive it.
 template <>

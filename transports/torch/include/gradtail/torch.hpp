@@ -24,7 +24,8 @@
 #include "gradtail/strip.hpp"
 #include "gradtail/wire.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 namespace detail {
 
@@ -111,4 +112,5 @@ Result<MessageView> open(const torch::distributed::rpc::Message&& message,
   return pairs;
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -30,7 +30,8 @@
 #include "gradtail/trailer.hpp"
 #include "gradtail/wire.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 namespace detail {
 
@@ -164,4 +165,5 @@ class ActiveMessage : public TrailerView {
   return (param.recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) != 0 ? UCS_ERR_REJECTED : UCS_OK;
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

@@ -27,7 +27,8 @@
 #include "gradtail/trailer.hpp"
 #include "gradtail/wire.hpp"
 
-namespace gradtail::inline GRADTAIL_ABI {
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
 
 /// The frames of one multipart message: std::vector or std::deque of zmq::message_t,
 /// zmq::multipart_t.
@@ -114,4 +115,5 @@ template <FrameContainer C>
   return Result<TrailerView>(std::in_place, *opened);
 }
 
-}  // namespace gradtail::inline GRADTAIL_ABI
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail

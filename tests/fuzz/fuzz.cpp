@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <type_traits>
 
+#include "fields.hpp"
 #include "gradtail/wire.hpp"
 #include "poke.hpp"
 #include "reference.hpp"
@@ -72,8 +74,13 @@ Placed::Placed(std::span<const std::byte> bytes, std::size_t offset)
 }
 
 void walk(const gradtail::AutogradMetadata& m) {
-  require(m.rref_local_id >= -1, "rref_local_id is in range");
-  require(m.rref_created_on >= -1, "rref_created_on is in range");
+  const auto walk_scalar = [&](const gradtail::detail::ScalarField auto& field) {
+    if constexpr (std::is_signed_v<decltype(field.get(m))>) {
+      require(field.get(m) >= -1, field.name.data());
+    }
+  };
+  gradtail::detail::for_each_field(
+      gradtail::detail::Either{walk_scalar, gradtail::detail::do_nothing});
   require(m.device_map.size() <= gradtail::max_device_pairs, "device_map is not too long");
   for (std::size_t i = m.device_map.size(); i-- > 0;) {
     for (const auto& [type, index] : {m.device_map[i].target, m.device_map[i].source}) {
@@ -84,9 +91,6 @@ void walk(const gradtail::AutogradMetadata& m) {
       require(m.device_map[k].source != m.device_map[i].source, "sources differ");
     }
   }
-  require(m.from_worker_id >= -1, "from_worker_id is in range");
-  require(m.message_id >= -1, "message_id is in range");
-  require(m.context_id >= -1, "context_id is in range");
 }
 
 }  // namespace fuzz

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
+#include <type_traits>
 
+#include "fields.hpp"
 #include "fuzz.hpp"
 #include "gradtail/append.hpp"
 #include "gradtail/trailer.hpp"
@@ -17,19 +20,23 @@ namespace {
 
 /// Any values, mostly valid ones; device pairs in any order.
 AutogradMetadata metadata_of(fuzz::Input& input, std::vector<DevicePair>& map) {
-  const auto set = input.take<std::uint8_t>();
+  using namespace gradtail::detail;  // NOLINT: the table of fields
+  FieldSet set = 0;
+  for (std::size_t i = 0; i < field_count; i += 8) set = set << 8 | input.take<std::uint8_t>();
   const bool wild = input.take<std::uint8_t>() % 8 == 0;
-  const std::int64_t keep = wild ? -1 : INT64_MAX;
   AutogradMetadata m;
-  if ((set & 1) != 0) m.context_id = input.take<std::int64_t>() & keep;
-  if ((set & 2) != 0) m.message_id = input.take<std::int64_t>() & keep;
-  if ((set & 4) != 0) m.from_worker_id = input.take<std::int32_t>() & static_cast<int>(keep >> 32);
-  if ((set & 8) != 0) m.wrapped_message_type = input.take<std::uint32_t>();
-  if ((set & 32) != 0) m.retain_graph = true;
-  if ((set & 64) != 0)
-    m.rref_created_on = input.take<std::int32_t>() & static_cast<int>(keep >> 32);
-  if ((set & 128) != 0) m.rref_local_id = input.take<std::int64_t>() & keep;
-  if ((set & 16) == 0) return m;
+  const auto take_scalar = [&](const ScalarField auto& field) {
+    if ((set >> field.slot & 1) == 0) return;
+    using Member = std::remove_reference_t<decltype(m.*field.member)>;
+    if constexpr (std::is_same_v<Member, bool>) {
+      m.*field.member = true;
+    } else {
+      const auto value = input.take<Member>();
+      m.*field.member = wild ? value : static_cast<Member>(value & field.highest);
+    }
+  };
+  for_each_field(Either{take_scalar, do_nothing});
+  if ((set >> DeviceMap::slot & 1) == 0) return m;
   map.resize(input.take<std::uint8_t>() % 132);
   for (DevicePair& pair : map) {
     const auto mask = static_cast<std::int8_t>(wild ? -1 : 63);

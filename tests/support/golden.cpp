@@ -2,10 +2,13 @@
 // Reads golden.tsv and the messages beside it. GOLDEN_DIR comes from the build.
 #include "golden.hpp"
 
+#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 #include <stdexcept>
+
+#include "fields.hpp"
 
 namespace {
 
@@ -35,6 +38,15 @@ void parse_map(const std::string& value, std::vector<gradtail::DevicePair>& map)
     pair.target = parse_device(text);
     map.push_back(pair);
   } while (text.get() == ',');
+}
+
+template <class Number>
+Number parse_number(const std::string& text) {
+  Number number{};
+  const char* const end = text.data() + text.size();
+  const auto [parsed, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || parsed != end) throw std::runtime_error("not a number: " + text);
+  return number;
 }
 
 std::vector<Golden> load() {
@@ -74,28 +86,21 @@ gradtail::AutogradMetadata parse_fields(const std::string& fields,
     const std::size_t equals = word.find('=');
     const std::string key = word.substr(0, equals);
     const std::string value = word.substr(equals + 1);
-    if (key == "device_map") {
+    bool known = false;
+    const auto set_scalar = [&]<gradtail::detail::ScalarField F>(const F& field) {
+      if (field.name != key) return;
+      m.*field.member = static_cast<std::decay_t<decltype(m.*field.member)>>(
+          parse_number<typename F::Value>(value));
+      known = true;
+    };
+    const auto set_map = [&](const gradtail::detail::DeviceMap& field) {
+      if (field.name != key) return;
       parse_map(value, map);
       m.device_map = map;
-      continue;
-    }
-    const long long number = std::stoll(value);
-    if (key == "context_id")
-      m.context_id = number;
-    else if (key == "message_id")
-      m.message_id = number;
-    else if (key == "from_worker_id")
-      m.from_worker_id = static_cast<std::int32_t>(number);
-    else if (key == "wrapped_message_type")
-      m.wrapped_message_type = static_cast<std::uint32_t>(number);
-    else if (key == "retain_graph")
-      m.retain_graph = number != 0;
-    else if (key == "rref_created_on")
-      m.rref_created_on = static_cast<std::int32_t>(number);
-    else if (key == "rref_local_id")
-      m.rref_local_id = number;
-    else
-      throw std::runtime_error("no such field: " + key);
+      known = true;
+    };
+    gradtail::detail::for_each_field(gradtail::detail::Either{set_scalar, set_map});
+    if (!known) throw std::runtime_error("no such field: " + key);
   }
   return m;
 }

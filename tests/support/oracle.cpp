@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <set>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -73,7 +74,7 @@ class Table {
     BadField bad;
     gradtail::detail::for_each_field(gradtail::detail::Either{
         [&]<gradtail::detail::ScalarField F>(const F& field) {
-          if (bad.field != Field::none || field.allows(value_of(field))) return;
+          if (bad.field != Field::none || is_allowed(field, value_of(field))) return;
           bad = {field.error, position(untyped().GetAddressOf(offset_of(field)))};
         },
         [&](const gradtail::detail::DeviceMap&) {
@@ -111,6 +112,13 @@ class Table {
 
   [[nodiscard]] static flatbuffers::voffset_t offset_of(const auto& field) {
     return flatbuffers::FieldIndexToOffset(static_cast<flatbuffers::voffset_t>(field.slot));
+  }
+  /// Section 3, independently of the library's ranges: a bool is 0 or 1, and a signed number isn't
+  /// below -1.
+  template <gradtail::detail::ScalarField F>
+  [[nodiscard]] static bool is_allowed(const F&, typename F::Value value) {
+    if constexpr (std::is_same_v<decltype(F::absent), bool>) return value <= 1;
+    return !std::is_signed_v<typename F::Value> || static_cast<std::int64_t>(value) >= -1;
   }
   template <gradtail::detail::ScalarField F>
   [[nodiscard]] typename F::Value value_of(const F& field) const {

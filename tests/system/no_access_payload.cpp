@@ -175,7 +175,7 @@ int main() {
       reference::mapped,
       reference::full,
       reference::fields_of(reference::mapped_set, std::span(map).first(7)),
-      reference::fields_of(0xFF, map)};
+      reference::fields_of(gradtail::detail::all_fields, map)};
   for (const AutogradMetadata& metadata : sets) {
     for (std::size_t payload_size = 0; payload_size <= 17; ++payload_size) {
       for (std::size_t offset = 0; offset < 16; ++offset) {

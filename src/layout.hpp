@@ -44,7 +44,7 @@ struct SizedSlot {
 inline constexpr auto canonical_order = [] {
   std::array<SizedSlot, field_count> order{};
   detail::for_each_field([&](const auto& f) { order[f.slot] = {f.size, f.slot}; });
-  std::ranges::sort(order, [](SizedSlot a, SizedSlot b) {
+  std::sort(order.begin(), order.end(), [](SizedSlot a, SizedSlot b) {
     return a.size != b.size ? a.size > b.size : a.slot > b.slot;
   });
   return order;

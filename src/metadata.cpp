@@ -19,7 +19,8 @@ bool operator==(const AutogradMetadata& a, const AutogradMetadata& b) noexcept {
     return f.get(a) != f.get(b);
   };
   const auto map_differs = [&](const detail::DeviceMap&) {
-    return !std::ranges::equal(a.device_map, b.device_map);
+    return !std::equal(a.device_map.begin(), a.device_map.end(), b.device_map.begin(),
+                       b.device_map.end());
   };
   return !detail::any_field(detail::Either{scalar_differs, map_differs});
 }

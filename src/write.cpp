@@ -39,9 +39,10 @@ void store_pairs(std::byte* to, std::span<const DevicePair> map) noexcept {
   if (map.empty()) return;
   std::memmove(to, map.data(), map.size_bytes());
   const std::span stored{reinterpret_cast<DevicePair*>(to), map.size()};
-  if (std::ranges::is_sorted(stored, source_before)) return;
-  std::ranges::make_heap(stored, source_before);  // a third of the code of std::sort, no recursion
-  std::ranges::sort_heap(stored, source_before);
+  if (std::is_sorted(stored.begin(), stored.end(), source_before)) return;
+  // A third of the code of std::sort, no recursion.
+  std::make_heap(stored.begin(), stored.end(), source_before);
+  std::sort_heap(stored.begin(), stored.end(), source_before);
 }
 
 /// Writes a trailer for which there is room. All values are allowed.

@@ -96,8 +96,12 @@ struct Surveyor {
     Numbers numbers;
     load_devices(bytes, pairs);
     number(numbers, bytes);
-    const auto shifted =
-        __builtin_shufflevector(~Pairs{}, reinterpret_cast<Pairs>(numbers), 0, 4, 5, 6);
+    const auto pairs_here = reinterpret_cast<Pairs>(numbers);
+#if __has_builtin(__builtin_shufflevector)
+    const auto shifted = __builtin_shufflevector(~Pairs{}, pairs_here, 0, 4, 5, 6);
+#else  // gcc 11
+    const Pairs shifted{(~Pairs{})[0], pairs_here[0], pairs_here[1], pairs_here[2]};
+#endif
     add(pairs, bytes, numbers, reinterpret_cast<Numbers>(shifted));
   }
 

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the shared library exports, and under which namespace.
+// What every header needs: C++20, what the shared library exports, and under which namespace.
 #pragma once
+
+#if defined(_MSVC_LANG) ? _MSVC_LANG < 202002L : __cplusplus < 202002L
+#error "gradtail needs C++20: compile with -std=c++20 or newer"
+// A missing file stops the compiler; otherwise hundreds of errors would follow this one.
+#include "gradtail/needs_cxx20"
+#endif
 
 /// Marks what the shared library exports.
 #define GRADTAIL_API __attribute__((visibility("default")))

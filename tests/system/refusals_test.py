@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Meson refuses builds that can't work, each with a clear message."""
+import os
 import pathlib
 import subprocess
 import tempfile
@@ -45,8 +46,20 @@ class Refusals(unittest.TestCase):
                      cmake=self.scratch / "nothing")
 
     def test_a_compiler_without_all_of_cpp20(self):
-        older = script(self.scratch / "c++", 'exec ${CXX:-c++} "$@" -Dconcept=unknown\n')
-        self.refuses("gradtail needs C++20 as in gcc 12, clang 14", cpp=older)
+        older = script(self.scratch / "c++", 'exec ${CXX:-c++} "$@" -U__cplusplus -D__cplusplus=201709L\n')
+        self.refuses("gradtail needs C++20 as in gcc 11, clang 14", cpp=older)
+
+    def test_any_header_as_an_older_cpp(self):
+        """One clear error instead of hundreds, and the fatal one that ends the compilation."""
+        for header in sorted((SOURCE / "include/gradtail").glob("*.hpp")):
+            with self.subTest(header.name):
+                done = subprocess.run(
+                    [*os.environ.get("CXX", "c++").split(), "-std=c++17", "-fsyntax-only",
+                     "-fno-diagnostics-show-caret", "-I", SOURCE / "include", "-x", "c++", header],
+                    text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+                errors = [line for line in done.stdout.splitlines() if " error: " in line]
+                self.assertEqual(len(errors), 2, done.stdout)
+                self.assertIn("gradtail needs C++20: compile with -std=c++20", errors[0])
 
     def test_tests_as_an_older_cpp(self):
         self.refuses("the tests need -Dcpp_std=c++20 or newer", "-Dcpp_std=c++17", "-Dtests=enabled")

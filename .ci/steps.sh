@@ -115,15 +115,25 @@ step_no-exceptions() {
     -Dcpp_eh=none -Dcpp_rtti=false
 }
 
+# All sources of the library at once, with the examples.
+step unity quick '' 'names that clash where a user compiles several sources as one'
+step_unity() {
+  configure build/ci/unity "${core_only[@]}" -Dtests=disabled -Dexamples=enabled -Dunity=on \
+    -Dunity_size=1000
+  build build/ci/unity
+}
+
 step i686 quick 'g++-i686-linux-gnu' 'arithmetic that needs a size_t of 64 bits'
 step_i686() {
   run_on i686
 }
 
-# Another machine, as its cross compiler builds for it and its cross file says how to run that.
+# Another machine, as its cross compiler builds for it and its cross file says how to run that:
+# run_on CPU [ABI].
 run_on() {
-  run_only "build/ci/$1" 'unit golden round_trips threads' "${core_only[@]}" \
-    --cross-file="tools/cross/$1-linux-gnu.ini" -Dbuildtype=debugoptimized
+  local machine=$1-linux-${2-gnu}
+  run_only "build/ci/$machine" 'unit golden round_trips threads' "${core_only[@]}" \
+    --cross-file="tools/cross/$machine.ini" -Dbuildtype=debugoptimized
 }
 
 step coverage quick 'gcovr' 'a line or branch of the library that no test reaches'
@@ -233,6 +243,23 @@ step_valgrind() {
 }
 
 # As much optimization as there is, across files, of a static library without asserts.
+step newest-language nightly '' 'what C++23 takes away or defines otherwise'
+step_newest-language() {
+  CXX=g++ run_only build/ci/newest-language 'unit golden' "${core_only[@]}" -Dbuildtype=debugoptimized \
+    -Dcpp_std=c++23
+}
+
+step oldest-gcc nightly 'g++-11' 'the oldest gcc that compiles it'
+step_oldest-gcc() {
+  CXX=g++-11 run_only build/ci/oldest-gcc 'unit golden' "${core_only[@]}" -Dbuildtype=debugoptimized
+}
+
+step libcxx nightly 'clang libc++-dev libc++abi-dev' "clang's own standard library"
+step_libcxx() {
+  CXX='clang++ -stdlib=libc++' run_only build/ci/libcxx round_trips "${core_only[@]}" \
+    -Dbuildtype=debugoptimized
+}
+
 step lto nightly '' 'code that link-time optimization breaks'
 step_lto() {
   CXX=g++ run_only build/ci/lto 'unit golden' "${core_only[@]}" -Dbuildtype=release \
@@ -252,6 +279,26 @@ step_aarch64() {
 step s390x nightly 'g++-s390x-linux-gnu qemu-user-static' 'numbers stored in the order of the host'
 step_s390x() {
   run_on s390x
+}
+
+step riscv64 nightly 'g++-riscv64-linux-gnu qemu-user-static' 'RISC-V'
+step_riscv64() {
+  run_on riscv64
+}
+
+step ppc64 nightly 'g++-powerpc64-linux-gnu qemu-user-static' 'big-endian with vector instructions'
+step_ppc64() {
+  run_on powerpc64
+}
+
+step armhf nightly 'g++-arm-linux-gnueabihf qemu-user-static' 'ARM with 32 bits'
+step_armhf() {
+  run_on arm gnueabihf
+}
+
+step armel nightly 'g++-arm-linux-gnueabi qemu-user-static' 'machines without 64-bit atomics'
+step_armel() {
+  run_on arm gnueabi
 }
 
 step debian13 nightly '' 'newer compilers, FlatBuffers and Meson; package lists with gaps'

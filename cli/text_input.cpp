@@ -152,6 +152,7 @@ void continue_at(const DumpLine& line, std::size_t size, const Bytes& row, bool 
 
 Bytes from_dump(const std::vector<Line>& lines) {
   std::vector<DumpLine> dump;
+  dump.reserve(lines.size());
   for (const Line& line : lines) dump.push_back(dump_line(line));
   const int base = base_of(dump);
   const auto offset_of = [&](const DumpLine& line) {

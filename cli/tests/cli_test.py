@@ -126,7 +126,8 @@ class Inspect(Folder):
         chance = random.Random(3)
         for size in [*range(0, 40), 1000, 5000]:
             noise = chance.randbytes(size)
-            for message in (noise, noise + wire.MAGIC, noise + b"\x20\0\0\0\1\0\0\0abcd" + wire.MAGIC):
+            footer = b"\x20\0\0\0\1\0\0\0abcd" + wire.MAGIC
+            for message in (noise, noise + wire.MAGIC, noise + footer):
                 report, status = inspected(message)
                 self.assertEqual((verdict(report["trailers"][0]), status), (expected(message), 1))
 
@@ -151,7 +152,7 @@ class Inspect(Folder):
         def hint(changed):
             return "".join(inspected(changed)[0]["trailers"][0]["hints"])
 
-        self.assertIn("complete message ends at byte 164, and 9 more bytes", hint(message + bytes(9)))
+        self.assertIn("complete message ends at byte 164, and 9 more", hint(message + bytes(9)))
         self.assertIn("payload of 100 bytes, not 99", hint(message[1:]))
         self.assertIn("payload of 100 bytes, not 103", hint(b"abc" + message))
         self.assertIn("64 bytes, and 40 are there", hint(message[-40:]))
@@ -181,7 +182,8 @@ class Inspect(Folder):
     def test_a_detached_trailer_is_opened_with_the_size_of_its_payload(self):
         trailer = wire.write(b"hello", EVERY)[5:]
         report, status = inspected(trailer, "--payload-size", 5)
-        self.assertEqual((verdict(report["trailers"][0])[1], status), (expected(b"hello" + trailer)[1], 0))
+        self.assertEqual(verdict(report["trailers"][0])[1], expected(b"hello" + trailer)[1])
+        self.assertEqual(status, 0)
         report, status = inspected(trailer, "--payload-size", 6)
         self.assertEqual(report["trailers"][0]["error"]["check"], "checksum")
         self.assertIn("payload of 5 bytes, not 6", report["trailers"][0]["hints"][0])
@@ -394,7 +396,7 @@ class Program(Folder):
             return subprocess.run(["bash", "-c", script], capture_output=True, text=True).stdout
 
         self.assertIn("inspect check make strip", complete("gradtail"))
-        self.assertEqual(complete("gradtail", "inspect", "--from").split(), ["auto", "raw", "hex", "base64"])
+        self.assertEqual(complete("gradtail", "inspect", "--from"), "auto raw hex base64\n")
 
     def test_the_version_is_printed(self):
         self.assertRegex(gradtail("--version").stdout.decode(), r"^gradtail \d+\.\d+\.\d+\n$")

@@ -539,14 +539,15 @@ gradtail_tcp:register_heuristic("tcp", function(tvb, pinfo, tree)
 end)
 
 gradtail_zmtp:register_heuristic("tcp", function(tvb, pinfo, tree)
-  if tvb:len() < 10 or not is_greeting(tvb, 0) or tvb:range(9, 1):uint() ~= 0x7F then return false end
+  if tvb:len() < 10 or not is_greeting(tvb, 0) then return false end
+  if tvb:range(9, 1):uint() ~= 0x7F then return false end
   pinfo.conversation = gradtail_zmtp
   gradtail_zmtp.dissector(tvb, pinfo, tree)
   return true
 end)
 
--- gRPC's dissector hands over the bytes of each message. Those without a trailer go where they would
--- have gone.
+-- gRPC's dissector hands over the bytes of each message. Those without a trailer go where they
+-- would have gone.
 local grpc_messages = DissectorTable.get("grpc_message_type")
 for _, content in ipairs({"application/grpc", "application/grpc+proto"}) do
   local ok, original = pcall(function() return grpc_messages:get_dissector(content) end)

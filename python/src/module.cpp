@@ -76,13 +76,13 @@ The trailer for a payload, to be sent right behind it.
 metadata: an AutogradMetadata.
 payload_size: bytes of the payload, all pieces of it together.
 
-The same metadata and payload size always give the same bytes. Raises Invalid with the field if a value is
-out of range; the offset is payload_size.)");
+The same metadata and payload size always give the same bytes. Raises Invalid with the field if a
+value is out of range; the offset is payload_size.)");
   module.def("append", &append, nb::arg("buffer"), nb::arg("metadata"), R"(
 Appends the trailer to a bytearray that holds the payload, and returns the number of bytes appended.
 
-Raises Invalid with the field if a value is out of range, and BufferError if the bytearray can't grow
-because something still views it; in both cases it is unchanged.)");
+Raises Invalid with the field if a value is out of range, and BufferError if the bytearray can't
+grow because something still views it; in both cases it is unchanged.)");
 }
 
 }  // namespace gradtail::python

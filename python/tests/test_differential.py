@@ -76,7 +76,8 @@ def test_both_read_the_golden_messages() -> None:
     for message in MESSAGES:
         agree(message)
     with (GOLDEN / "golden.tsv").open() as table:
-        sizes = {row["name"]: int(row["payload_size"]) for row in csv.DictReader(table, delimiter="\t")}
+        rows = csv.DictReader(table, delimiter="\t")
+        sizes = {row["name"]: int(row["payload_size"]) for row in rows}
     for path in GOLDEN.glob("*.bin"):
         assert len(gradtail.open(path.read_bytes()).payload) == sizes[path.stem]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What comes with the package: types, documentation, examples, and the enumerators of the library."""
+"""What comes with the package: types, documentation, examples, the library's enumerators."""
 
 import doctest
 import inspect

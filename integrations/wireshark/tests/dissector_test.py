@@ -101,8 +101,8 @@ def write_capture(path, packets, protocol):
             if protocol == 17:
                 segment = struct.pack(">HHHH", 40000, 50000, 8 + len(data), 0) + data
             else:
-                segment = struct.pack(">HHIIBBHHH", 40000, 50000, sequence, 1, 0x50, 0x18, 1000, 0, 0)
-                segment += data
+                numbers = (40000, 50000, sequence, 1, 0x50, 0x18, 1000, 0, 0)
+                segment = struct.pack(">HHIIBBHHH", *numbers) + data
                 sequence += len(data)
             header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(segment), i, 0, 64, protocol, 0,
                                  b"\x7f\0\0\1", b"\x7f\0\0\1")
@@ -266,12 +266,14 @@ class Written(Captures):
                                ("gradtail.from_worker_id == 3", 10), ("gradtail.accepted == 0", 1),
                                ('gradtail.error.check == "checksum"', 1),
                                ("gradtail.expert.checksum", 1), ("gradtail.payload_size == 0", 11),
-                               ("_ws.expert.group == Checksum", 1), ("gradtail.id.worker == 0", 10)]:
+                               ("_ws.expert.group == Checksum", 1),
+                               ("gradtail.id.worker == 0", 10)]:
             lines = tshark(self.folder / "udp.pcap", "-Y", filters, *options).splitlines()
             self.assertEqual(len(lines), count, filters)
 
     def test_the_packet_list_says_what_is_in_a_message(self):
-        sent = [wire.write(b"hello", messages.IDS), wire.seal(b"", wire.canonical_table({"rref_created_on": -2}))]
+        hostile = wire.seal(b"", wire.canonical_table({"rref_created_on": -2}))
+        sent = [wire.write(b"hello", messages.IDS), hostile]
         write_capture(self.folder / "udp.pcap", sent, 17)
         good, bad = tshark(self.folder / "udp.pcap", "-o", "gradtail.udp_ports:50000").splitlines()
         self.assertIn("GRADTAIL", good)

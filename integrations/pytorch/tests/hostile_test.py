@@ -53,6 +53,8 @@ CASES = [
     ("rref_backward", "before", 100, "a backward call of an RRef has 100 bytes before its trailer"),
     *[(kind, "short", size, NO_FORM) for kind in KINDS for size in (0, 1, 2, 7, 8, 9)],
     *[(kind, "pickled", 0, HONEST[kind]) for kind in KINDS],
+    *[(kind, "pickled-behind", size, NO_FORM) for kind in KINDS for size in (1, 9)],
+    *[(kind, "pickled-before", 1, NO_FORM) for kind in KINDS[1:]],
 ]
 # In bytes. An RRef's backward call outside of a distributed backward pass has no context id.
 TRAILERS = {"forward": 64, "gradients": 56, "cleanup": 48, "rref_backward": 64}

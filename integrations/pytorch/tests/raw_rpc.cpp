@@ -148,6 +148,8 @@ void damage(Bytes& payload, std::string_view fault, std::int64_t number) {
   const auto at = static_cast<std::size_t>(number);
   if (fault.ends_with("flip"))
     payload.at(payload.size() - 1 - at / 8) ^= static_cast<char>(1 << at % 8);
+  if (fault == "pickled-behind") payload.insert(payload.end(), at, 'x');
+  if (fault == "pickled-before") payload.insert(payload.begin(), at, 'x');
   if (fault == "cut") payload.resize(payload.size() - at);
   if (fault == "first-cut") payload.erase(payload.begin());
   if (fault == "short") payload.assign(at, 'x');

@@ -72,7 +72,7 @@ TEST_CASE("the page's sender and receivers understand each other") {
 
 TEST_CASE("what the page quotes is what is said") {
   CHECK(thrown([] { (void)gradtail::to_torch_worker(70000); }) ==
-        "gradtail: worker 70000 is out of range: PyTorch's workers are 0 to 32767");
+        "gradtail: worker 70000 is out of range: PyTorch supports 0 to 32767");
   CHECK(thrown([] {
           (void)gradtail::to_torch({63, 0});
         }) == "gradtail: device type 63 is unknown to this libtorch");

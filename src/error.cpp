@@ -45,6 +45,7 @@ constexpr Entry<Check> checks[] = {
     {Check::layout, "layout", "the table isn't a valid FlatBuffers table"},
     {Check::values, "values", "a value is out of range"},
     {Check::room, "room", "the room is smaller than the trailer: see trailer_size()"},
+    {Check::presence, "presence", ""},
 };
 
 /// Those that aren't the range of one scalar.
@@ -59,6 +60,7 @@ constexpr Entry<Field> other_fields[] = {
      "index"},
     {Field::device_map_target, "device_map_target",
      "device_map: no two pairs may have the same target"},
+    {Field::wrapped_message_type, "wrapped_message_type", ""},
     {Field::id_worker, "id_worker", "the worker of an id must be 0..32767"},
     {Field::id_counter, "id_counter",
      "the counter of an id must be 0..281474976710654 (2^48-2): no ids are left"},
@@ -126,10 +128,13 @@ std::string_view to_string(Field field) noexcept {
 std::string to_string(const Error& error) {
   detail::Text text;
   text << to_string(error.code);
-  const bool is_of_id = error.field == Field::id_worker || error.field == Field::id_counter;
-  if (!is_of_id) text << " at byte " << std::uint64_t{error.offset};
+  const bool has_offset = error.field != Field::id_worker && error.field != Field::id_counter &&
+                          error.check != Check::presence;
+  if (has_offset) text << " at byte " << std::uint64_t{error.offset};
   text << ": ";
-  if (error.check != Check::values) {
+  if (error.check == Check::presence) {
+    text << to_string(error.field) << " is required, but absent";
+  } else if (error.check != Check::values) {
     text << detail::find(detail::checks, error.check, &detail::Entry<Check>::sentence);
   } else if (!detail::with_scalar(error.field,
                                   [&](const auto& f) { detail::add_range(text, f); })) {

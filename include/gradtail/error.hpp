@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,7 @@ enum class Check : std::uint8_t {
   layout = 8,          ///< a valid FlatBuffers table
   values = 9,          ///< values that the schema allows
   room = 10,           ///< writing only: the trailer fits the memory given
+  presence = 11,       ///< `require` only: a field that the caller needs is there
 };
 
 /// What a `values` error is about. Numbers never change meaning.
@@ -51,8 +53,9 @@ enum class Field : std::uint8_t {
   retain_graph = 9,
   rref_created_on = 10,
   rref_local_id = 11,
-  id_worker = 12,   ///< ids: a worker that doesn't fit an id's top bits
-  id_counter = 13,  ///< ids: a counter past the last one that may be issued
+  id_worker = 12,             ///< ids: a worker that doesn't fit an id's top bits
+  id_counter = 13,            ///< ids: a counter past the last one that may be issued
+  wrapped_message_type = 14,  ///< `require` only: every value is allowed
 };
 
 /// Why something was refused. Plain data: no allocation, safe to copy and to keep.
@@ -78,6 +81,17 @@ GRADTAIL_API std::string_view to_string(Field field) noexcept;
 /// A whole sentence with the code, the field, its range and the offset, for logs. Allocates the
 /// string.
 GRADTAIL_API std::string to_string(const Error& error);
+
+/// The same texts to a stream.
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, Code code) {
+  return out << to_string(code);
+}
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                             const Error& error) {
+  return out << to_string(error);
+}
 
 }  // namespace GRADTAIL_ABI
 }  // namespace gradtail

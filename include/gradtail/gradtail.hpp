@@ -9,6 +9,8 @@
 #include "gradtail/id.hpp"
 #include "gradtail/metadata.hpp"
 #include "gradtail/open.hpp"
+#include "gradtail/owned_metadata.hpp"
+#include "gradtail/require.hpp"
 #include "gradtail/result.hpp"
 #include "gradtail/scratch.hpp"
 #include "gradtail/segments.hpp"

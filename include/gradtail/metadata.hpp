@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <iosfwd>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -81,5 +83,25 @@ GRADTAIL_API std::string to_string(Device device);
 /// device_map: [cuda:0 -> cuda:1]}". Takes any values, valid or not. Allocates the string.
 GRADTAIL_API std::string to_string(const AutogradMetadata& metadata);
 
+/// The same texts to a stream.
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, Device device) {
+  return out << to_string(device);
+}
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                             const AutogradMetadata& metadata) {
+  return out << to_string(metadata);
+}
+
 }  // namespace GRADTAIL_ABI
 }  // namespace gradtail
+
+/// For containers by device, such as a stream for each.
+template <>
+struct std::hash<gradtail::Device> {
+  [[nodiscard]] std::size_t operator()(gradtail::Device device) const noexcept {
+    return static_cast<std::uint8_t>(device.type) * std::size_t{256} +
+           static_cast<std::uint8_t>(device.index);
+  }
+};

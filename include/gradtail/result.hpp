@@ -6,6 +6,11 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <version>
+
+#ifdef __cpp_lib_expected
+#include <expected>
+#endif
 
 #include "gradtail/error.hpp"
 #include "gradtail/export.hpp"
@@ -55,6 +60,18 @@ class [[nodiscard]] Result {
   constexpr const T* operator->() const& noexcept GRADTAIL_LIFETIMEBOUND { return &value(); }
   /// Deleted: the pointer would dangle, and the temporary has not been checked.
   constexpr const T* operator->() const&& = delete;
+
+#ifdef __cpp_lib_expected
+  /// As the standard's type (C++23).
+  [[nodiscard]] constexpr std::expected<T, Error> to_expected() const& {
+    if (has_value()) return *value_;
+    return std::unexpected(failure);
+  }
+  [[nodiscard]] constexpr std::expected<T, Error> to_expected() && {
+    if (has_value()) return std::move(*value_);
+    return std::unexpected(failure);
+  }
+#endif
 
   /// Makes a value in place of what is there.
   template <class... Args>

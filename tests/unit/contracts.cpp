@@ -331,11 +331,11 @@ TEST_CASE("the numbers that others rely on are what they were") {
                           Code::invalid, Code::no_space));
   static_assert(counts_up(Check::magic, Check::version, Check::required_flags, Check::trailer_size,
                           Check::limit, Check::checksum, Check::identifier, Check::layout,
-                          Check::values, Check::room));
+                          Check::values, Check::room, Check::presence));
   static_assert(counts_up(Field::context_id, Field::message_id, Field::from_worker_id,
                           Field::device_map_size, Field::device_map_type, Field::device_map_index,
                           Field::device_map_source, Field::device_map_target, Field::retain_graph,
                           Field::rref_created_on, Field::rref_local_id, Field::id_worker,
-                          Field::id_counter));
+                          Field::id_counter, Field::wrapped_message_type));
   static_assert(static_cast<int>(Field::none) == 0);
 }

@@ -60,7 +60,6 @@ constexpr Entry<Field> other_fields[] = {
      "index"},
     {Field::device_map_target, "device_map_target",
      "device_map: no two pairs may have the same target"},
-    {Field::wrapped_message_type, "wrapped_message_type", ""},
     {Field::id_worker, "id_worker", "the worker of an id must be 0..32767"},
     {Field::id_counter, "id_counter",
      "the counter of an id must be 0..281474976710654 (2^48-2): no ids are left"},

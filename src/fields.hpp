@@ -105,7 +105,7 @@ inline constexpr std::tuple fields{
     id    <Fbs::VT_CONTEXT_ID          >(&M::context_id,           "context_id",               Field::context_id),
     id    <Fbs::VT_MESSAGE_ID          >(&M::message_id,           "message_id",               Field::message_id),
     scalar<Fbs::VT_FROM_WORKER_ID      >(&M::from_worker_id,       "from_worker_id",       -1, Field::from_worker_id),
-    scalar<Fbs::VT_WRAPPED_MESSAGE_TYPE>(&M::wrapped_message_type, "wrapped_message_type",  0, Field::none),
+    scalar<Fbs::VT_WRAPPED_MESSAGE_TYPE>(&M::wrapped_message_type, "wrapped_message_type",  0, Field::wrapped_message_type),
     DeviceMap{},
     scalar<Fbs::VT_RETAIN_GRAPH        >(&M::retain_graph,         "retain_graph",      false, Field::retain_graph),
     scalar<Fbs::VT_RREF_CREATED_ON     >(&M::rref_created_on,      "rref_created_on",      -1, Field::rref_created_on),

@@ -9,6 +9,7 @@
 
 #include "fields.hpp"
 #include "gradtail/id.hpp"
+#include "gradtail/require.hpp"
 #include "text.hpp"
 
 namespace gradtail {
@@ -58,6 +59,17 @@ void add_number(Text& text, std::signed_integral auto number, bool is_id) {
 
 }  // namespace
 }  // namespace detail
+
+bool is_present(const AutogradMetadata& metadata, Field field) noexcept {
+  const auto scalar_is = [&](const detail::ScalarField auto& f) {
+    return f.error == field && field != Field::none && f.is_present(metadata);
+  };
+  const auto map_is = [&](const detail::DeviceMap& f) {
+    const bool is_map = field >= Field::device_map_size && field <= Field::device_map_target;
+    return is_map && f.is_present(metadata);
+  };
+  return detail::any_field(detail::Either{scalar_is, map_is});
+}
 
 std::string to_string(Device device) {
   detail::Text text;

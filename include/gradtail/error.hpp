@@ -36,7 +36,7 @@ enum class Check : std::uint8_t {
   layout = 8,          ///< a valid FlatBuffers table
   values = 9,          ///< values that the schema allows
   room = 10,           ///< writing only: the trailer fits the memory given
-  presence = 11,       ///< `require` only: a field that the caller needs is there
+  presence = 11,       ///< `require_fields` only: a field that the caller needs is there
 };
 
 /// What a `values` error is about. Numbers never change meaning.
@@ -55,7 +55,7 @@ enum class Field : std::uint8_t {
   rref_local_id = 11,
   id_worker = 12,             ///< ids: a worker that doesn't fit an id's top bits
   id_counter = 13,            ///< ids: a counter past the last one that may be issued
-  wrapped_message_type = 14,  ///< `require` only: every value is allowed
+  wrapped_message_type = 14,  ///< `require_fields` only: every value is allowed
 };
 
 /// Why something was refused. Plain data: no allocation, safe to copy and to keep.

@@ -4,6 +4,8 @@
 
 #include <version>
 
+#include "gradtail/export.hpp"
+
 #ifdef __cpp_lib_format
 
 #include <format>

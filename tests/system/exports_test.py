@@ -19,6 +19,7 @@ detail::Parser::open_trailer
 detail::Parser::peek
 detail::try_write
 detail::write_error
+is_present
 operator==
 to_string(AutogradMetadata const&)
 to_string(Check)

@@ -65,11 +65,12 @@ TEST_CASE("a required field that is absent is an error of its own") {
                           Field::retain_graph,   Field::rref_created_on,
                           Field::rref_local_id,  Field::wrapped_message_type};
   for (const Field field : fields) {
-    CHECK(gradtail::require(reference::full, {field}) == std::nullopt);
-    CHECK(gradtail::require(none, {field}) == Error{Code::invalid, Check::presence, field});
+    CHECK(gradtail::require_fields(reference::full, {field}) == std::nullopt);
+    CHECK(gradtail::require_fields(none, {field}) == Error{Code::invalid, Check::presence, field});
   }
-  CHECK(gradtail::require(none, {}) == std::nullopt);
-  const auto error = gradtail::require({.context_id = 0}, {Field::context_id, Field::message_id});
+  CHECK(gradtail::require_fields(none, {}) == std::nullopt);
+  const auto error =
+      gradtail::require_fields({.context_id = 0}, {Field::context_id, Field::message_id});
   REQUIRE(error);
   CHECK(to_string(*error) == "invalid: message_id is required, but absent");
   CHECK(to_string(Check::presence) == "presence");

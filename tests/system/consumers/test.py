@@ -203,7 +203,7 @@ def sources_of(commands):
     """The library's files that these compilation commands compile, and the macros they define."""
     chosen = [command for command in commands if str(SOURCE / "src") in
               str((pathlib.Path(command["directory"]) / command["file"]).resolve())]
-    return {((pathlib.Path(command["directory"]) / command["file"]).resolve().name,
+    return {(str((pathlib.Path(command["directory"]) / command["file"]).resolve().relative_to(SOURCE)),
              *sorted(set(re.findall(r"-D(?:flatbuffers|GRADTAIL_)\S*|-fno-\S*-\S*|-fvisibility=\S*",
                                     command["command"]))))
             for command in chosen}

@@ -200,13 +200,14 @@ def cmake_finds_it_through_a_linked_folder(package):
 
 
 def sources_of(commands):
-    """The library's files that these compilation commands compile, and the macros they define."""
-    chosen = [command for command in commands if str(SOURCE / "src") in
-              str((pathlib.Path(command["directory"]) / command["file"]).resolve())]
-    return {(str((pathlib.Path(command["directory"]) / command["file"]).resolve().relative_to(SOURCE)),
-             *sorted(set(re.findall(r"-D(?:flatbuffers|GRADTAIL_)\S*|-fno-\S*-\S*|-fvisibility=\S*",
-                                    command["command"]))))
-            for command in chosen}
+    """The library's files that these commands compile, each with the flags that matter."""
+    flags = r"-D(?:flatbuffers|GRADTAIL_)\S*|-fno-\S*-\S*|-fvisibility=\S*"
+    found = set()
+    for command in commands:
+        path = pathlib.Path(command["directory"], command["file"]).resolve()
+        if path.is_relative_to(SOURCE / "src"):
+            found.add((str(path), *sorted(set(re.findall(flags, command["command"])))))
+    return found
 
 
 def cmake_builds_it_as_a_subdirectory(package):

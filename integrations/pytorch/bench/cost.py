@@ -22,11 +22,11 @@ import tempfile
 import time
 
 JOBS = {  # name: (operations in a turn, what one is)
-    "call": (100, "torch.add of two tensors of 3 x 3"),
-    "in flight": (160, "the same, 8 in flight"),
-    "step": (30, "training step: remote layer, loss, backward pass, optimizer"),
-    "server": (30, "training step with a parameter server"),
-    "16 MiB": (4, "Python call with 16 MiB of bytes and a small tensor"),
+    "call": (60, "torch.add of two tensors of 3 x 3"),
+    "in flight": (80, "the same, 8 in flight"),
+    "step": (20, "training step: remote layer, loss, backward pass, optimizer"),
+    "server": (20, "training step with a parameter server"),
+    "16 MiB": (3, "Python call with 16 MiB of bytes and a small tensor"),
 }
 # As GRADTAIL_PYTORCH says it; None is PyTorch without the library.
 WAYS = {"plain": None, "calls": "write,gradients=read,cleanup=read,rref_backward=read",

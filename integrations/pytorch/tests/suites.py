@@ -69,10 +69,33 @@ def run_tests(names, output):
             print(json.dumps(row), file=file, flush=True)
 
 
+def agent_of(name):
+    return "faulty" if "FaultyAgent" in name.split(".")[0] else "tensorpipe"
+
+
+def list_tests():
+    """The names of all tests, of both agents."""
+    command = [sys.executable, "-W", "ignore", "-c", "import cases; print(*cases.by_name(), sep='\\n')"]
+    return [name for agent in ("tensorpipe", "faulty") for name in subprocess.run(
+        command, check=True, text=True, stdout=subprocess.PIPE, cwd=pathlib.Path(__file__).parent,
+        env={**os.environ, "SUITES_AGENT": agent}).stdout.split()]
+
+
 def run_way(way, names, folder, options):
-    """Runs the tests in a process of its own, plain or preloaded, and shows how far it is."""
+    """Runs the tests, plain or preloaded, those of each agent in a process of its own."""
+    rows = {}
+    for agent in ("tensorpipe", "faulty"):
+        some = [name for name in names if agent_of(name) == agent]
+        if some:
+            rows.update(run_agent(way, agent, some, folder, options))
+    return rows
+
+
+def run_agent(way, agent, names, folder, options):
+    """Runs the tests of one agent and shows how far it is."""
     output, counts = folder / f"{way}.jsonl", folder / "counts"
-    environment = dict(os.environ, USE_LIBUV="0", DISTRIBUTED_TESTS_DEFAULT_TIMEOUT=str(options.limit))
+    environment = dict(os.environ, USE_LIBUV="0", SUITES_AGENT=agent,
+                       DISTRIBUTED_TESTS_DEFAULT_TIMEOUT=str(options.limit))
     if way == "preloaded":
         environment.update(LD_PRELOAD=str(options.library.resolve()), GRADTAIL_PYTORCH=options.mode,
                            GRADTAIL_PYTORCH_COUNTS=str(counts))
@@ -171,7 +194,7 @@ def main():
                              + ", ".join(SLICE))
     parser.add_argument("--mode", default="only", help="of the preloaded run (only)")
     parser.add_argument("--match", default="", help="only tests whose name contains this")
-    parser.add_argument("--limit", type=int, default=60, help="seconds for one test (60)")
+    parser.add_argument("--limit", type=int, default=240, help="seconds for one test (240)")
     parser.add_argument("--result", type=pathlib.Path, help="file for the results, as JSON")
     parser.add_argument("--table", type=pathlib.Path, help="file for the results, as Markdown")
     parser.add_argument("--run", help=argparse.SUPPRESS)
@@ -180,11 +203,7 @@ def main():
         return run_tests(sys.stdin.read().split(), options.run)
     if not options.library or not options.library.exists():
         parser.error("--library must name a built libgradtail_pytorch.so")
-    listed = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c",
-         "import cases; print(*cases.by_name(), sep='\\n')"], check=True, text=True,
-        stdout=subprocess.PIPE, cwd=pathlib.Path(__file__).parent).stdout.split()
-    names = [name for name in listed if options.match in name
+    names = [name for name in list_tests() if options.match in name
              and (not options.slice or name.split(".")[0] in SLICE)]
     with tempfile.TemporaryDirectory() as made:
         folder = pathlib.Path(made)

@@ -216,7 +216,7 @@ def measure(library, counter, rounds):
                 pairs[way] = Pair(library, folder, way)
             for number in range(rounds + 1):
                 for job in JOBS:
-                    for way in WAYS if number % 2 else reversed(list(WAYS)):
+                    for way in random.sample(list(WAYS), len(WAYS)):
                         said = pairs[way].turn(job)
                         if number:  # the first warms up
                             turns[job][way].append(said)

@@ -52,11 +52,11 @@ step_reference() {
   tools/docs
 }
 
-step test quick 'libasio-dev cppzmq-dev libgrpc++-dev libtensorpipe-dev python3-grpcio iproute2' \
+step test quick 'libasio-dev cppzmq-dev libgrpc++-dev libtensorpipe-dev libucx-dev python3-grpcio iproute2' \
   'a broken promise, package, adapter or example, as gcc builds them by default'
 step_test() {
   CXX=g++ configure build/ci/test --werror -Dtests=enabled -Dexamples=enabled -Dgrpc=enabled \
-    -Dtensorpipe=enabled -Dzeromq=enabled -Dasio=enabled -Dtorch=disabled -Dpytorch=disabled
+    -Dtensorpipe=enabled -Ducx=enabled -Dzeromq=enabled -Dasio=enabled -Dtorch=disabled -Dpytorch=disabled
   build build/ci/test
   run_tests build/ci/test
 }
@@ -106,6 +106,12 @@ step debug quick '' 'code that is right only where it is optimized; misuse of th
 step_debug() {
   CXX=g++ run_only build/ci/debug 'unit golden' "${core_only[@]}" -Dbuildtype=debug \
     -Dcpp_args=-D_GLIBCXX_ASSERTIONS
+}
+
+step no-fast-path quick '' 'a test that only the fast path passes, or a full parser that it hides'
+step_no-fast-path() {
+  CXX=g++ run_only build/ci/no-fast-path 'unit golden exhaustive' "${core_only[@]}" \
+    -Dfast_path=false -Dbuildtype=debugoptimized
 }
 
 # doctest needs exceptions.

@@ -216,5 +216,11 @@ Result<std::size_t> Parser::peek(std::span<const std::byte> tail, std::size_t me
 }
 
 }  // namespace detail
+
+bool TrailerView::has_unknown_fields() const noexcept {
+  return trailer_.size() >= min_trailer_size &&
+         detail::has_unknown_slots(trailer_.first(trailer_.size() - footer_size));
+}
+
 }  // namespace GRADTAIL_ABI
 }  // namespace gradtail

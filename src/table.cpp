@@ -9,50 +9,76 @@
 namespace gradtail {
 inline namespace GRADTAIL_ABI {
 namespace detail {
+namespace {
 
-std::optional<Positions> locate_fields(std::span<const std::byte> table) noexcept {
-  const auto inside = [&](std::size_t at, std::size_t size) {
-    return at <= table.size() && size <= table.size() - at;
-  };
+bool is_inside(std::span<const std::byte> table, std::size_t at, std::size_t size) noexcept {
+  return at <= table.size() && size <= table.size() - at;
+}
 
+/// Where the FlatBuffers table and its vtable are, and the vtable's size, all of it inside.
+struct Vtable {
+  std::size_t root;
+  std::size_t at;
+  std::size_t size;
+};
+
+std::optional<Vtable> locate_vtable(std::span<const std::byte> table) noexcept {
   // 2. The root offset.
   const std::size_t root = load_once<std::uint32_t>(table.data());
-  if (root == 0 || root % 4 != 0 || !inside(root, 4)) return {};
+  if (root == 0 || root % 4 != 0 || !is_inside(table, root, 4)) return {};
 
   // 3. The vtable, before or behind the root. Only this offset is signed.
   const auto distance = static_cast<std::int32_t>(load_once<std::uint32_t>(&table[root]));
-  const std::int64_t signed_vtable = static_cast<std::int64_t>(root) - distance;
-  if (signed_vtable < 0) return {};
-  const auto vtable = static_cast<std::size_t>(signed_vtable);
-  if (vtable % 2 != 0 || !inside(vtable, 2)) return {};
+  const std::int64_t signed_at = static_cast<std::int64_t>(root) - distance;
+  if (signed_at < 0) return {};
+  const auto at = static_cast<std::size_t>(signed_at);
+  if (at % 2 != 0 || !is_inside(table, at, 2)) return {};
 
   // 4. The vtable's size.
-  const std::size_t vtable_size = load_once<std::uint16_t>(&table[vtable]);
-  if (vtable_size % 2 != 0 || !inside(vtable, vtable_size)) return {};
+  const std::size_t size = load_once<std::uint16_t>(&table[at]);
+  if (size % 2 != 0 || !is_inside(table, at, size)) return {};
+  return Vtable{root, at, size};
+}
+
+}  // namespace
+
+std::optional<Positions> locate_fields(std::span<const std::byte> table) noexcept {
+  const std::optional<Vtable> vtable = locate_vtable(table);
+  if (!vtable) return {};
 
   // 5. The fields.
   Positions positions;
   const bool misplaced = detail::any_field([&](const auto& f) {
     const std::size_t slot = 4 + 2 * f.slot;
-    if (slot + 2 > vtable_size) return false;
-    const std::size_t offset = load_once<std::uint16_t>(&table[vtable + slot]);
+    if (slot + 2 > vtable->size) return false;
+    const std::size_t offset = load_once<std::uint16_t>(&table[vtable->at + slot]);
     if (offset == 0) return false;
-    positions.at[f.slot] = root + offset;
-    return (root + offset) % f.size != 0 || !inside(root + offset, f.size);
+    const std::size_t at = vtable->root + offset;
+    positions.at[f.slot] = at;
+    return at % f.size != 0 || !is_inside(table, at, f.size);
   });
   if (misplaced) return {};
 
   // 6. The device map. That the offset is below 2^31 follows from its being inside.
   if (const std::size_t at = positions.at[DeviceMap::slot]; at != 0) {
     const std::size_t offset = load_once<std::uint32_t>(&table[at]);
-    if (offset == 0 || !inside(at, offset)) return {};
+    if (offset == 0 || !is_inside(table, at, offset)) return {};
     positions.map = at + offset;
-    if (positions.map % 4 != 0 || !inside(positions.map, 4)) return {};
+    if (positions.map % 4 != 0 || !is_inside(table, positions.map, 4)) return {};
     positions.pair_count = load_once<std::uint32_t>(&table[positions.map]);
     const std::size_t left = table.size() - positions.map - 4;
     if (positions.pair_count > left / sizeof(DevicePair)) return {};
   }
   return positions;
+}
+
+bool has_unknown_slots(std::span<const std::byte> table) noexcept {
+  const std::optional<Vtable> vtable = locate_vtable(table);
+  if (!vtable) return false;
+  for (std::size_t slot = 4 + 2 * field_count; slot + 2 <= vtable->size; slot += 2) {
+    if (detail::load<std::uint16_t>(&table[vtable->at + slot]) != 0) return true;
+  }
+  return false;
 }
 
 BadValue read_fields(std::span<const std::byte> table, const Positions& positions,

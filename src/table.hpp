@@ -18,6 +18,10 @@ namespace detail {
 /// table has 16 to Limits::most bytes.
 [[nodiscard]] std::optional<Positions> locate_fields(std::span<const std::byte> table) noexcept;
 
+/// Whether the vtable has a slot in use behind those of the known fields. Of bytes that aren't a
+/// valid table any more: false.
+[[nodiscard]] bool has_unknown_slots(std::span<const std::byte> table) noexcept;
+
 /// A value that the schema doesn't allow, and its position in the table.
 struct BadValue {
   Field field = Field::none;

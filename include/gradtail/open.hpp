@@ -60,6 +60,11 @@ class TrailerView {
   /// Of a temporary view: a copy, so that no reference outlives it.
   [[nodiscard]] AutogradMetadata metadata() const&& noexcept { return metadata_; }
 
+  /// Whether the trailer stores a field that this version of the library doesn't know, from a newer
+  /// sender. A proxy that writes a new trailer from metadata() would lose it: forward the message
+  /// as it is, or refuse it. Looks at the bytes of trailer() when called. No allocation.
+  [[nodiscard]] GRADTAIL_API bool has_unknown_fields() const noexcept;
+
   /// The trailer's bytes as they came, for forwarding, logging and other languages. To compare
   /// messages, compare metadata: other layouts of the same metadata are legal.
   [[nodiscard]] std::span<const std::byte> trailer() const noexcept { return trailer_; }

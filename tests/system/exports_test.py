@@ -10,6 +10,7 @@ NM, LIBRARY = sys.argv[1:3]
 
 NAMES = """
 IdGenerator::next()
+TrailerView::has_unknown_fields
 detail::Parser::accept_last
 detail::Parser::open
 detail::Parser::open_copy

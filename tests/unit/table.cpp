@@ -193,3 +193,25 @@ TEST_CASE("a map that is shorter than its room has the length that it says") {
                 reference::fields_of(reference::mapped_set, std::span(map).first(count - 1)));
   }
 }
+
+TEST_CASE("fields of a newer sender are told from those of this version, for every set of these") {
+  for (const auto set : reference::all_sets) {
+    const Bytes message = reference::message_of(5, reference::fields_of(set, reference::two_pairs));
+    CHECK_FALSE(gradtail::open(message).value().has_unknown_fields());
+  }
+  CHECK_FALSE(gradtail::TrailerView().has_unknown_fields());
+  for (const unsigned slot : {unsigned{field_count}, unsigned{field_count} + 1, 112U}) {
+    flatbuffers::FlatBufferBuilder builder;
+    const auto start = builder.StartTable();
+    builder.AddElement<std::int64_t>(fbs::AutogradMetadata::VT_CONTEXT_ID, 7, -1);
+    builder.AddElement<std::uint32_t>(static_cast<flatbuffers::voffset_t>(4 + 2 * slot), 9, 0);
+    builder.Finish(flatbuffers::Offset<fbs::AutogradMetadata>(builder.EndTable(start)), "AGMD");
+    Bytes table(builder.GetSize());
+    std::memcpy(table.data(), builder.GetBufferPointer(), table.size());
+    const Bytes trailer = reference::trailer_around(table, 0);
+    const auto opened = gradtail::open_trailer(trailer, 0);
+    REQUIRE(opened);
+    CHECK(opened->has_unknown_fields());
+    CHECK(opened->metadata().context_id == 7);
+  }
+}

@@ -207,8 +207,11 @@ TEST_CASE("a device type that c10 doesn't know is refused by its number") {
   const std::string said = refusal([&] { return gradtail::to_torch(pairs); });
   CHECK(said.find("device type 63 ") != std::string::npos);
   CHECK(gradtail::to_torch({0, -1}) == c10::Device("cpu"));
-  const std::string cpu = refusal([&] { return gradtail::to_torch({0, 5}); });
-  CHECK(cpu.find("device cpu:5 ") != std::string::npos);
+  CHECK(gradtail::to_torch({0, 0}) == c10::Device("cpu:0"));
+  for (const std::int8_t index : {std::int8_t{1}, std::int8_t{5}, std::int8_t{127}}) {
+    const std::string cpu = refusal([&] { return gradtail::to_torch({0, index}); });
+    CHECK(cpu.find("device cpu:" + std::to_string(index) + " ") != std::string::npos);
+  }
 }
 
 TEST_CASE("a device map comes out of a message as it went in") {
@@ -221,6 +224,18 @@ TEST_CASE("a device map comes out of a message as it went in") {
   const auto view = gradtail::open(*message);
   REQUIRE(view);
   CHECK(gradtail::to_torch(view->metadata().device_map) == map);
+}
+
+TEST_CASE("the pairs of a device map take one allocation, however many they are") {
+  DeviceMap map;
+  for (int i = 0; i <= 100; ++i) {
+    const auto index = static_cast<c10::DeviceIndex>(i);
+    map.emplace(c10::Device(c10::kCUDA, index), c10::Device(c10::kCUDA, index));
+    const std::size_t before = allocation_count;
+    const std::vector<DevicePair> pairs = gradtail::from_torch(map);
+    CHECK(allocation_count == before + 1);
+    CHECK(pairs.size() == map.size());
+  }
 }
 
 TEST_CASE("an empty device map is absent, and costs no allocation") {

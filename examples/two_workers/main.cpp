@@ -129,6 +129,7 @@ int run(const Options& options) {
 }  // namespace
 }  // namespace two_workers
 
+// NOLINTNEXTLINE(bugprone-exception-escape): only out of memory, which may end the program
 int main(int argc, char** argv) {
   two_workers::Options options;
   std::vector<std::string> faults{"damage"};

@@ -20,7 +20,7 @@ constexpr int changed_copies = 1000;
 
 /// In memory of exactly its size, so that a sanitizer sees every read beyond it.
 void run(const Input& input) {
-  const Input copy = input;
+  const Input copy = input;  // NOLINT(performance-unnecessary-copy-initialization): its capacity
   LLVMFuzzerTestOneInput(copy.data(), copy.size());
 }
 

@@ -38,6 +38,7 @@
 
 // windows.h, complex.h, Apple's AssertMacros.h, sys/sysmacros.h, X.h, Qt, termios.h and compilers.
 // clang-format off
+// NOLINTBEGIN(readability-identifier-naming): these are other people's names
 #define min(a, b) not_an_expression(a, b) here
 #define max(a, b) not_an_expression(a, b) here
 #define check(x) not_an_expression(x) here
@@ -69,6 +70,7 @@
 #define B0 not an expression
 #define unix not an expression
 #define linux not an expression
+// NOLINTEND(readability-identifier-naming)
 // clang-format on
 #include "gradtail/gradtail.hpp"
 #undef min

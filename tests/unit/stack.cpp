@@ -55,19 +55,19 @@ class PaintedStack {
     there.uc_link = &here;
     run_ = [](void* f) { (*static_cast<F*>(f))(); };
     function_ = &function;
-    current_ = this;
+    current = this;
     makecontext(
-        &there, [] { current_->run_(current_->function_); }, 0);
+        &there, [] { current->run_(current->function_); }, 0);
     swapcontext(&here, &there);
     const auto first = std::ranges::find_if(memory_, [](std::byte b) { return b != paint; });
     return static_cast<std::size_t>(memory_.end() - first);
   }
 
   static constexpr std::byte paint{0xA5};
-  static inline PaintedStack* current_ = nullptr;
+  static inline PaintedStack* current = nullptr;
   void (*run_)(void*) = nullptr;
   void* function_ = nullptr;
-  Bytes memory_ = Bytes(64 * 1024);
+  Bytes memory_ = Bytes(std::size_t{64} * 1024);
   std::size_t unused_ = 0;
 };
 

@@ -3,9 +3,12 @@
 #include "gradtail/tensorpipe.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <string>
 #include <utility>
 #include <vector>
@@ -207,3 +210,24 @@ TEST_CASE("a trailer over the caller's limit is refused") {
             .error()
             .code == Code::too_large);
 }
+
+#ifndef NDEBUG
+TEST_CASE(
+    "a descriptor and an allocation of different numbers of payloads are a programming error") {
+  Received uneven;
+  std::array<char, 64> bytes{};
+  uneven.add(bytes.data(), bytes.size());
+  uneven.allocation.payloads.push_back({bytes.data()});
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    std::signal(SIGABRT, SIG_DFL);  // doctest has a handler of its own
+    close(STDERR_FILENO);
+    static_cast<void>(gradtail::ReceivedPayloads(uneven.descriptor, uneven.allocation));
+    _exit(0);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+}
+#endif

@@ -100,10 +100,20 @@ class Connection {
     }
   }
 
-  /// Closes when all that was sent has left.
+  /// Closes when all that was sent has left, or when the peer was the first to close: it does so
+  /// once it has everything.
   void close() {
     const ucp_request_param_t param{};
-    wait(ucp_ep_close_nbx(endpoint_, &param), "closing");
+    const ucs_status_ptr_t request = ucp_ep_close_nbx(endpoint_, &param);
+    ucs_status_t status = UCS_PTR_STATUS(request);
+    if (UCS_PTR_IS_PTR(request)) {
+      do {
+        ucp_worker_progress(worker());
+        status = ucp_request_check_status(request);
+      } while (status == UCS_INPROGRESS);
+      ucp_request_free(request);
+    }
+    if (status != UCS_ERR_CONNECTION_RESET) check(status, "closing");
   }
 
  private:

@@ -181,7 +181,10 @@ void receiver(int socket, std::size_t dies_at) {
   const Link peer(node, socket);
   node.progress_until([&] { return received.messages.size() == count && received.all_ended(); },
                       "the receiver's messages");
-  node.close(peer.endpoint);
+  // One end after the other: UCX 1.13 may abort where both close at once.
+  char word = 0;
+  node.progress_until([&] { return ::recv(socket, &word, 1, MSG_DONTWAIT) == 1; }, "the word");
+  node.close(peer.endpoint, true);
 }
 
 /// Dies, if it has to, when the receiver gives the word.
@@ -222,6 +225,7 @@ void lose_receiver() {
   send_all(again.endpoint, outgoing);
   for (Outgoing& out : outgoing) require(node.wait(out.request) == UCS_OK, "a send failed");
   node.close(again.endpoint);
+  require(::send(next.socket, "!", 1, 0) == 1, "the second receiver is gone already");
   require(next.join() == 0, "the second receiver failed");
 }
 
@@ -246,7 +250,10 @@ void lose_sender() {
   node.progress_until([&] { return received.messages.size() == count && received.all_ended(); },
                       "the second sender's messages");
   for (const auto& in : received.messages) require(in.status == UCS_OK, "a receive failed");
-  node.close(again.endpoint);
+  char end = 0;
+  node.progress_until([&] { return ::recv(next.socket, &end, 1, MSG_DONTWAIT) == 0; },
+                      "the second sender's end");
+  node.close(again.endpoint, true);
   require(next.join() == 0, "the second sender failed");
 }
 

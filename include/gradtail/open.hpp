@@ -31,8 +31,8 @@ namespace detail {
 
 class Parser;
 
-/// The error of what went well. An Error fits two registers, an optional one doesn't: a fifth of
-/// the time of a rejection.
+/// The error of what went well. An Error fits two registers and an optional one doesn't, which
+/// would be a fifth to two fifths of the time of an early rejection.
 inline constexpr Error no_error{Code{}, Check{}};
 
 /// Only the parser can make one, so only the parser can make views that hold anything.

@@ -139,7 +139,7 @@ step_i686() {
 run_on() {
   local machine=$1-linux-${2-gnu}
   run_only "build/ci/$machine" 'unit golden round_trips threads' "${core_only[@]}" \
-    --cross-file="tools/cross/$machine.ini" -Dbuildtype=debugoptimized
+    --cross-file="$root/tools/cross/$machine.ini" -Dbuildtype=debugoptimized
 }
 
 step coverage quick 'gcovr' 'a line or branch of the library that no test reaches'

@@ -33,10 +33,9 @@ Field first_bad_field(const AutogradMetadata& m) noexcept {
   return bad;
 }
 
-/// Stores the pairs in wire order. Comes before all other stores: the caller's map may be in the
-/// memory that is written.
+/// Stores the pairs, of which there are some, in wire order. Comes before all other stores: the
+/// caller's map may be in the memory that is written.
 void store_pairs(std::byte* to, std::span<const DevicePair> map) noexcept {
-  if (map.empty()) return;
   std::memmove(to, map.data(), map.size_bytes());
   const std::span stored{reinterpret_cast<DevicePair*>(to), map.size()};
   if (std::is_sorted(stored.begin(), stored.end(), source_before)) return;

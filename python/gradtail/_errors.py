@@ -41,6 +41,7 @@ class Check(_Named):
     layout = 8
     values = 9
     room = 10
+    presence = 11
 
 
 class Field(_Named):
@@ -60,6 +61,7 @@ class Field(_Named):
     rref_local_id = 11
     id_worker = 12
     id_counter = 13
+    wrapped_message_type = 14
 
 
 class Error(ValueError):

@@ -54,6 +54,10 @@ constexpr Error error{Code::corrupt, Check::checksum};
 
 }  // namespace
 
+TEST_CASE("the error of a temporary value can't be asked for") {
+  CHECK(signal_of([] { (void)Result<std::string>("text").error(); }) == SIGABRT);
+}
+
 TEST_CASE("the value of an error can't be asked for") {
   Result<std::string> bad = error;
   const Result<std::string>& constant = bad;

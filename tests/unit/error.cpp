@@ -119,3 +119,15 @@ TEST_CASE("a result gives up a value that can only be moved") {
   CHECK(in_place->size() == 3);
   CHECK(*in_place == "xxx");
 }
+
+TEST_CASE("checks and fields have names") {
+  CHECK(to_string(Check::magic) == "magic");
+  CHECK(to_string(Check::trailer_size) == "trailer_size");
+  CHECK(to_string(static_cast<Check>(99)) == "unknown");
+  CHECK(to_string(Field::none) == "none");
+  CHECK(to_string(Field::context_id) == "context_id");
+  CHECK(to_string(Field::rref_local_id) == "rref_local_id");
+  CHECK(to_string(Field::device_map_type) == "device_map_type");
+  CHECK(to_string(Field::id_counter) == "id_counter");
+  CHECK(to_string(static_cast<Field>(99)) == "unknown");
+}

@@ -94,3 +94,21 @@ TEST_CASE("a scratch smaller than the trailer is refused as over the limit, and 
     }
   }
 }
+
+TEST_CASE("open_copy fails as open does, for every length and every small trailer_size") {
+  const Bytes message = reference::message_of(24, reference::forward);
+  TrailerScratch scratch;
+  for (std::size_t size = 0; size < message.size(); ++size) {
+    const auto part = std::span(message).last(size);
+    CHECK(open_copy(part, scratch).error() == gradtail::open(part).error());
+  }
+  for (std::uint32_t size = 0; size < 100; ++size) {
+    Bytes changed = message;
+    poke(changed, changed.size() - 16, size, 4);
+    const auto opened = gradtail::open(changed);
+    const auto copied = open_copy(changed, scratch);
+    REQUIRE(copied.has_value() == opened.has_value());
+    if (!opened) CHECK(copied.error() == opened.error());
+  }
+  CHECK(open_copy(message, scratch, {.trailer_size = 63}).error().check == Check::limit);
+}

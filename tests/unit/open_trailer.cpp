@@ -101,6 +101,8 @@ TEST_CASE("peek gives the trailer's size from any tail of a message, and the err
     CHECK(gradtail::peek(tail, message.size()).value() == trailer_size);
   }
   const auto tail = std::span(message).last(16);
+  CHECK(gradtail::peek(tail.last(15), message.size()).error() ==
+        Error{Code::absent, Check::magic, Field::none, message.size() - 4});
   CHECK(gradtail::peek(tail, trailer_size).value() == trailer_size);
   CHECK(gradtail::peek(tail, trailer_size - 1).error() ==
         Error{Code::corrupt, Check::trailer_size, Field::none, trailer_size - 17});

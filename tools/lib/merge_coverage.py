@@ -5,6 +5,7 @@
 gcovr 5.2 reads gcov's text, which leaves out the branches of most templates that have more than one
 instance. gcov's JSON has them all: here, a branch is taken if any instance takes it. Branches that
 are only taken by exceptions don't count, nor do those of lines marked GCOVR_EXCL_BR_LINE.
+Lines marked GCOVR_EXCL_LINE are left out.
 """
 import argparse
 import collections
@@ -68,7 +69,8 @@ def trace_of(path, lines):
     return {"file": str(path.relative_to(ROOT)),
             "lines": [line.trace(number, "GCOVR_EXCL_BR_LINE" in source[number - 1])
                       for number, line in sorted(lines.items())
-                      if source[number - 1].strip() not in ("}", "};")],
+                      if source[number - 1].strip() not in ("}", "};")
+                      and "GCOVR_EXCL_LINE" not in source[number - 1]],
             "functions": []}
 
 

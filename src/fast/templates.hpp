@@ -98,10 +98,12 @@ template <const Template& t>
   bool allowed = true;
   const auto check = [&]<unsigned vt, class T>(const Scalar<vt, T>& f)
       __attribute__((always_inline)) {
-    const bool is_by_sign = std::is_signed_v<T> && f.absent == T(-1) && f.lowest == T{0} &&
-                            f.highest == std::numeric_limits<T>::max();  // GCOVR_EXCL_BR_LINE
-    if (t.layout.at[f.slot] == 0) return;                                // GCOVR_EXCL_BR_LINE
-    if (is_by_sign) {                                                    // GCOVR_EXCL_BR_LINE
+    const bool is_all_positive =
+        f.lowest == T{0} && f.highest == std::numeric_limits<T>::max();  // GCOVR_EXCL_BR_LINE
+    const bool is_by_sign =
+        std::is_signed_v<T> && f.absent == T(-1) && is_all_positive;  // GCOVR_EXCL_BR_LINE
+    if (t.layout.at[f.slot] == 0) return;                             // GCOVR_EXCL_BR_LINE
+    if (is_by_sign) {                                                 // GCOVR_EXCL_BR_LINE
       signs |= static_cast<std::int64_t>(f.get(m));
     } else {
       allowed &= f.is_present(m) && f.allows(f.get(m));  // GCOVR_EXCL_BR_LINE

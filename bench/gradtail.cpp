@@ -52,23 +52,6 @@ class SegmentsRow {
   std::array<std::array<std::span<const std::byte>, 2>, ring_size> messages_;
 };
 
-/// Trailers by themselves; the payload is elsewhere.
-class DetachedRow {
- public:
-  bool ready() { return fill(codec_, ring_); }
-  [[gnu::always_inline]] bool run(std::size_t i) {
-    const std::span<const std::byte> message = ring_.message(i);
-    const auto opened = gradtail::open_trailer(message.subspan(usual_payload), usual_payload);
-    if (!opened) return false;
-    consume(scalars_of(opened->metadata()), opened->trailer());
-    return true;
-  }
-
- private:
-  Forward codec_;
-  Ring ring_;
-};
-
 class StripRow {
  public:
   bool ready() {
@@ -104,7 +87,6 @@ class StripRow {
     add_row<ReadRow<Backward>>("read/open, backward"),
     add_row<SegmentsRow<64>>("read/open, 2 segments"),
     add_row<SegmentsRow<24>>("read/open, 2 segments, straddling"),
-    add_row<DetachedRow>("read/open_trailer"),
     add_row<StripRow>("read/strip"),
     add_row<ReadRow<WithPairs<8>>>("read/open, 8 pairs"),
     add_row<ReadRow<WithPairs<128>>>("read/open, 128 pairs"),

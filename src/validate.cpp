@@ -14,27 +14,30 @@ inline namespace GRADTAIL_ABI {
 namespace detail {
 
 std::size_t first_repeated(std::span<const DevicePair> map, Device DevicePair::*side) noexcept {
-  // A set of types for each index, in two passes: types below 32, which are all that there are
-  // today, and the others. So the sets take half a KiB of stack. Devices that follow each other
-  // have other indices rather than other types, and so don't wait for each other's stores.
-  constexpr unsigned highest_index = 128;  // 127, counted from -1
+  // A set of 32 types for each of 128 indices: half a KiB of stack. The devices of today's machines
+  // are in the first pass; types from 32 and index -1 have passes of their own. Devices that follow
+  // each other differ in their indices rather than types, and so don't wait for each other's
+  // stores.
+  constexpr unsigned type_32 = 0x20;
+  constexpr unsigned index_sign = 0x8000;
   std::size_t end = map.size();
   bool has_others = true;
-  for (unsigned half = 0; half < 2 && has_others; ++half) {
-    std::uint32_t types_of[highest_index + 1] = {};
+  for (const unsigned kind : {0U, type_32, index_sign, type_32 | index_sign}) {
+    if (!has_others) break;
+    std::uint32_t types_of[128] = {};
     has_others = false;
     for (std::size_t i = 0; i < end; ++i) {
       // In bounds for any two bytes, in range or not: they may have changed since the check.
       const auto device =
           load_once<std::uint16_t>(reinterpret_cast<const std::byte*>(&(map[i].*side)));
-      const unsigned index = std::min(((device >> 8) + 1U) % 256, highest_index);
-      if (device / 32 % 2 != half) {
+      if ((device & (type_32 | index_sign)) != kind) {
         has_others = true;
         continue;
       }
+      std::uint32_t& types = types_of[device >> 8 & 0x7F];
       const std::uint32_t type = std::uint32_t{1} << device % 32;
-      if ((types_of[index] & type) != 0) end = i;
-      types_of[index] |= type;
+      if ((types & type) != 0) end = i;
+      types |= type;
     }
   }
   return end;

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "crc32c.hpp"
+#include "footer.hpp"
 
 namespace gradtail {
 inline namespace GRADTAIL_ABI {
@@ -38,6 +38,12 @@ struct InstructionCrc {
 #else
 using InstructionCrc = PortableCrc;
 #endif
+
+/// The footer's last word: the inverted CRC and the magic, with one operation at the end of the
+/// chain. The upper half of the CRC is zero.
+[[nodiscard]] constexpr std::uint64_t last_word_of(Crc crc) noexcept {
+  return Footer{.checksum = 0xFFFFFFFF}.last_word() ^ crc;
+}
 
 /// As detail::crc32c. Only if has_crc_instruction.
 [[nodiscard]] std::uint32_t crc32c(const std::byte* bytes, std::size_t size,

@@ -21,6 +21,7 @@ struct Tail {
   std::span<const std::byte> bytes;  ///< at least a footer
   std::uint64_t before;
   std::size_t limit;
+  std::size_t most = std::min(bytes.size(), limit);  ///< bytes that its trailer may have
   /// Of the footer. What is decided is what is used, should a peer be writing.
   std::uint64_t first_word = load_once<std::uint64_t>(bytes.data() + bytes.size() - footer_size);
 };
@@ -32,7 +33,7 @@ template <const Template& t>
   const auto size =
       t.has_map() ? static_cast<std::uint32_t>(tail.first_word) : std::uint32_t{least};
   if (tail.first_word != Footer{.trailer_size = size}.first_word()) return 0;
-  if (size > tail.bytes.size() || size > tail.limit) return 0;
+  if (size > tail.most) return 0;
   if (!t.has_map()) return size;
   // A sum over more than the largest map would be in vain.
   const bool is_map_size = size >= least && size % 8 == 0 &&  // GCOVR_EXCL_BR_LINE: only of maps
@@ -64,8 +65,7 @@ template <const Template& t, class CrcStep>
     crc = CrcStep::add(crc, detail::load<std::uint64_t>(trailer + 8 * i));
   }
   crc = CrcStep::add(crc, payload_size);
-  const Footer end{.checksum = ~static_cast<std::uint32_t>(crc)};
-  return detail::load<std::uint64_t>(trailer + size - 8) == end.last_word();
+  return detail::load<std::uint64_t>(trailer + size - 8) == last_word_of(crc);
 }
 
 template <const Template& t, class CrcStep>

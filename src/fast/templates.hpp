@@ -35,8 +35,7 @@ template <class Use>
 /// counts): only the parity changes the layout, and each two pairs more add 8 bytes at the end.
 struct Template {
   Layout layout;
-  std::array<std::byte, 8 * most_words> bytes{};
-  Words words{};                            ///< the same as numbers
+  Words words{};                            ///< its beginning
   std::size_t prefix_size = 0;              ///< bytes before the first value
   std::size_t prefix_words = 0;             ///< whole words of those
   std::uint32_t prefix_crc = crc32c_start;  ///< the CRC after the whole words

@@ -43,7 +43,7 @@ std::size_t write_as_any(std::span<std::byte> room, const AutogradMetadata& m,
 std::size_t write_rest(std::span<std::byte> room, const AutogradMetadata& m,
                        std::uint64_t payload_size) noexcept {
   if (!has_crc_instruction) {
-    if (!m.device_map.empty() || !fits<forward>(m)) return 0;
+    if (!fits<forward>(m)) return 0;
     return write_as<forward, PortableCrc>(room, m, {}, payload_size);
   }
   if (!m.device_map.empty()) return write_mapped(room, m, payload_size);

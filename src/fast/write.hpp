@@ -14,16 +14,24 @@ namespace gradtail {
 inline namespace GRADTAIL_ABI {
 namespace detail::fast {
 
-/// Whether exactly the template's scalars are present, and their values allowed.
+/// Whether exactly the template's fields are present, and its scalars allowed.
 template <const Template& t>
 [[nodiscard, gnu::always_inline]] inline bool fits(const AutogradMetadata& m) noexcept {
-  std::uint64_t others = 0;  // 0 if no other scalar is present
-  const auto add_other = [&](const ScalarField auto& f) __attribute__((always_inline)) {
+  if (m.device_map.empty() == t.has_map()) return false;
+  // Of the other scalars, those that are absent as -1, and the rest, which are absent as 0.
+  std::int64_t ones = -1;
+  std::uint64_t zeros = 0;
+  const auto add_other = [&]<unsigned vt, class T>(const Scalar<vt, T>& f)
+      __attribute__((always_inline)) {
     if (t.layout.at[f.slot] != 0) return;  // GCOVR_EXCL_BR_LINE
-    others |= static_cast<std::uint64_t>(f.get(m) ^ f.absent);
+    if (f.absent == T(-1)) {               // GCOVR_EXCL_BR_LINE
+      ones &= f.get(m);
+    } else {
+      zeros |= static_cast<std::uint64_t>(f.get(m) ^ f.absent);
+    }
   };
   detail::for_each_field(Either{add_other, do_nothing});
-  return has_scalars<t>(m) && others == 0;
+  return (static_cast<std::uint64_t>(~ones) | zeros) == 0 && has_scalars<t>(m);
 }
 
 /// `map` is valid, in wire order and, if the template has one, of its parity.
@@ -58,40 +66,35 @@ template <const Template& t, class CrcStep>
     detail::store(to, word);
     to += 8;
   };
+  std::memcpy(to, prefix<t>.data(), 8 * t.prefix_words);
+  to += 8 * t.prefix_words;
   for_each_word([&](auto i) __attribute__((always_inline)) {
-    if (i < t.prefix_words) {  // GCOVR_EXCL_BR_LINE
-      detail::store(to, t.words[i]);
-      to += 8;
-    } else if (i < word_count) {  // GCOVR_EXCL_BR_LINE
-      write(words[i]);
-    }
+    if (i < t.prefix_words || i >= word_count) return;  // GCOVR_EXCL_BR_LINE
+    write(words[i]);
   });
   for (; !map.empty(); map = map.subspan(2)) {  // an even number of pairs is left
     write(detail::load<std::uint64_t>(std::as_bytes(map).data()));
   }
-  Footer footer{.trailer_size = static_cast<std::uint32_t>(size)};
-  write(footer.first_word());
-  footer.checksum = ~static_cast<std::uint32_t>(CrcStep::add(crc, payload_size));
-  detail::store(to, footer.last_word());
+  write(Footer{.trailer_size = static_cast<std::uint32_t>(size)}.first_word());
+  detail::store(to, last_word_of(CrcStep::add(crc, payload_size)));
   return size;
 }
 
 [[gnu::always_inline]] inline std::size_t write_forward(std::span<std::byte> room,
                                                         const AutogradMetadata& m,
                                                         std::uint64_t payload_size) noexcept {
-  if (!has_crc_instruction || !m.device_map.empty() || !fits<forward>(m)) return 0;
+  if (!has_crc_instruction || !fits<forward>(m)) return 0;
   return write_as<forward, InstructionCrc>(room, m, {}, payload_size);
 }
 
 [[gnu::always_inline]] inline std::size_t write_backward(std::span<std::byte> room,
                                                          const AutogradMetadata& m,
                                                          std::uint64_t payload_size) noexcept {
-  if (!has_crc_instruction || !m.device_map.empty() || !fits<backward>(m)) return 0;
+  if (!has_crc_instruction || !fits<backward>(m)) return 0;
   return write_as<backward, InstructionCrc>(room, m, {}, payload_size);
 }
 
 [[gnu::always_inline]] inline std::size_t template_size(const AutogradMetadata& m) noexcept {
-  if (!m.device_map.empty()) return 0;
   if (fits<forward>(m)) return forward.least_size();
   if (fits<backward>(m)) return backward.least_size();
   return 0;

@@ -16,66 +16,78 @@ inline namespace GRADTAIL_ABI {
 namespace detail {
 namespace {
 
-template <class Key>
-struct Entry {
-  Key key;
-  std::string_view name;      ///< as an identifier
-  std::string_view sentence;  ///< what is wrong
-};
+// The texts of an enum, a line for each value in their order: its name and, after a colon, the
+// sentence about it. Tables of pointers would be relocated in each process that loads the library.
+// Functions are cold, which makes them small: a KiB less.
+constexpr std::string_view codes =
+    "absent\n"
+    "unsupported\n"
+    "corrupt\n"
+    "too_large\n"
+    "invalid\n"
+    "no_space\n";
 
-constexpr Entry<Code> codes[] = {
-    {Code::absent, "absent", ""},   {Code::unsupported, "unsupported", ""},
-    {Code::corrupt, "corrupt", ""}, {Code::too_large, "too_large", ""},
-    {Code::invalid, "invalid", ""}, {Code::no_space, "no_space", ""},
-};
+constexpr std::string_view checks =
+    "magic: no trailer: the message is shorter than 16 bytes or doesn't end with the magic "
+    "47 54 4C A7\n"
+    "version: the trailer's version isn't 1: the peer is newer\n"
+    "required_flags: a required flag is unknown: the peer is newer\n"
+    "trailer_size: trailer_size must be a multiple of 8 from 32 to the message's size, and exactly "
+    "the size of a detached trailer\n"
+    "limit: trailer_size is over the limit, which is the caller's or the scratch's size\n"
+    "checksum: the checksum is wrong: a damaged trailer, or one behind a payload of another "
+    "length\n"
+    "identifier: the table's identifier isn't AGMD: another kind of trailer\n"
+    "layout: the table isn't a valid FlatBuffers table\n"
+    "values: a value is out of range\n"
+    "room: the room is smaller than the trailer: see trailer_size()\n"
+    "presence\n";
 
-constexpr Entry<Check> checks[] = {
-    {Check::magic, "magic",
-     "no trailer: the message is shorter than 16 bytes or doesn't end with the magic 47 54 4C A7"},
-    {Check::version, "version", "the trailer's version isn't 1: the peer is newer"},
-    {Check::required_flags, "required_flags", "a required flag is unknown: the peer is newer"},
-    {Check::trailer_size, "trailer_size",
-     "trailer_size must be a multiple of 8 from 32 to the message's size, and exactly the size of "
-     "a "
-     "detached trailer"},
-    {Check::limit, "limit",
-     "trailer_size is over the limit, which is the caller's or the scratch's size"},
-    {Check::checksum, "checksum",
-     "the checksum is wrong: a damaged trailer, or one behind a payload of another length"},
-    {Check::identifier, "identifier", "the table's identifier isn't AGMD: another kind of trailer"},
-    {Check::layout, "layout", "the table isn't a valid FlatBuffers table"},
-    {Check::values, "values", "a value is out of range"},
-    {Check::room, "room", "the room is smaller than the trailer: see trailer_size()"},
-    {Check::presence, "presence", ""},
-};
+// Empty lines: the range of one scalar, whose texts come from the table of fields.
+constexpr std::string_view fields_texts =
+    "none: a value is out of range\n"
+    "\n\n\n"
+    "device_map_size: device_map must have at most 128 pairs\n"
+    "device_map_type: device_map: a device type must be 0..63\n"
+    "device_map_index: device_map: a device index must be -1..127\n"
+    "device_map_source: device_map: no two pairs may have the same source, and on the wire sources "
+    "ascend by type and index\n"
+    "device_map_target: device_map: no two pairs may have the same target\n"
+    "\n\n\n"
+    "id_worker: the worker of an id must be 0..32767\n"
+    "id_counter: the counter of an id must be 0..281474976710654 (2^48-2): no ids are left\n";
 
-/// Those that aren't the range of one scalar.
-constexpr Entry<Field> other_fields[] = {
-    {Field::none, "none", "a value is out of range"},
-    {Field::device_map_size, "device_map_size", "device_map must have at most 128 pairs"},
-    {Field::device_map_type, "device_map_type", "device_map: a device type must be 0..63"},
-    {Field::device_map_index, "device_map_index", "device_map: a device index must be -1..127"},
-    {Field::device_map_source, "device_map_source",
-     "device_map: no two pairs may have the same source, and on the wire sources ascend by type "
-     "and "
-     "index"},
-    {Field::device_map_target, "device_map_target",
-     "device_map: no two pairs may have the same target"},
-    {Field::id_worker, "id_worker", "the worker of an id must be 0..32767"},
-    {Field::id_counter, "id_counter",
-     "the counter of an id must be 0..281474976710654 (2^48-2): no ids are left"},
-};
-
-constexpr Entry<std::uint8_t> unknown{0, "unknown", "unknown"};
-
-template <class Key, std::size_t n>
-std::string_view find(const Entry<Key> (&entries)[n], Key key,
-                      std::string_view Entry<Key>::*text) noexcept {
-  for (const Entry<Key>& entry : entries) {
-    if (entry.key == key) return entry.*text;
-  }
-  return unknown.name;
+/// The line with this number, counted from 0.
+[[gnu::cold]] constexpr std::string_view line(std::string_view lines,
+                                              std::uint8_t number) noexcept {
+  for (; number > 0; --number) lines.remove_prefix(lines.find('\n') + 1);  // npos + 1 is 0
+  const std::string_view found = lines.substr(0, lines.find('\n'));
+  return found.empty() ? "unknown" : found;
 }
+
+template <class Key>
+constexpr std::string_view line_of(Key key) noexcept {
+  const auto number = static_cast<std::uint8_t>(key);
+  if constexpr (std::is_same_v<Key, Code>) return detail::line(codes, number - 1);
+  if constexpr (std::is_same_v<Key, Check>) return detail::line(checks, number - 1);
+  if constexpr (std::is_same_v<Key, Field>) return detail::line(fields_texts, number);
+}
+
+template <class Key>
+constexpr std::string_view name_of(Key key) noexcept {
+  const std::string_view text = detail::line_of(key);
+  return text.substr(0, text.find(':'));
+}
+
+std::string_view sentence_of(auto key) noexcept {
+  const std::string_view text = detail::line_of(key);
+  const std::size_t colon = text.find(':');
+  return colon == std::string_view::npos ? text : text.substr(colon + 2);
+}
+
+static_assert(name_of(Code::no_space) == "no_space" && name_of(Check::presence) == "presence");
+static_assert(name_of(Field::device_map_target) == "device_map_target");
+static_assert(name_of(Field::id_counter) == "id_counter");
 
 /// Calls `use` with the scalar whose range this is about. False if there is none.
 bool with_scalar(Field field, auto use) {
@@ -116,18 +128,14 @@ void add_range(Text& text, const ScalarField auto& f) {
 }  // namespace
 }  // namespace detail
 
-std::string_view to_string(Code code) noexcept {
-  return detail::find(detail::codes, code, &detail::Entry<Code>::name);
-}
+std::string_view to_string(Code code) noexcept { return detail::name_of(code); }
 
-std::string_view to_string(Check check) noexcept {
-  return detail::find(detail::checks, check, &detail::Entry<Check>::name);
-}
+std::string_view to_string(Check check) noexcept { return detail::name_of(check); }
 
 std::string_view to_string(Field field) noexcept {
   std::string_view name;
   if (detail::with_scalar(field, [&](const auto& f) { name = f.name; })) return name;
-  return detail::find(detail::other_fields, field, &detail::Entry<Field>::name);
+  return detail::name_of(field);
 }
 
 std::string to_string(const Error& error) {
@@ -140,10 +148,10 @@ std::string to_string(const Error& error) {
   if (error.check == Check::presence) {
     text << to_string(error.field) << " is required, but absent";
   } else if (error.check != Check::values) {
-    text << detail::find(detail::checks, error.check, &detail::Entry<Check>::sentence);
+    text << detail::sentence_of(error.check);
   } else if (!detail::with_scalar(error.field,
                                   [&](const auto& f) { detail::add_range(text, f); })) {
-    text << detail::find(detail::other_fields, error.field, &detail::Entry<Field>::sentence);
+    text << detail::sentence_of(error.field);
   }
   return std::move(text.text);
 }

@@ -46,6 +46,10 @@ void add_map(Text& text, std::span<const DevicePair> map) {
   text << "]";
 }
 
+void add_id(Text& text, std::int64_t id) {
+  text << " (worker " << std::int64_t{id_worker(id)} << ", counter " << id_counter(id) << ")";
+}
+
 void add_number(Text& text, bool flag, bool /*is_id*/) {
   text << (flag ? "true" : "false");  // GCOVR_EXCL_BR_LINE: false is absent today
 }
@@ -54,9 +58,7 @@ void add_number(Text& text, std::unsigned_integral auto number, bool /*is_id*/) 
 }
 void add_number(Text& text, std::signed_integral auto number, bool is_id) {
   text << std::int64_t{number};
-  if (!is_id || number < 0) return;
-  text << " (worker " << std::int64_t{id_worker(number)} << ", counter " << id_counter(number)
-       << ")";
+  if (is_id && number >= 0) detail::add_id(text, number);
 }
 
 }  // namespace

@@ -22,6 +22,10 @@ std::string text(Code code, Check check, Field field = Field::none) {
 
 }  // namespace
 
+TEST_CASE("an error is about no field and the first byte unless it says otherwise") {
+  CHECK(Error{Code::absent, Check::magic} == Error{Code::absent, Check::magic, Field::none, 0});
+}
+
 TEST_CASE("every error is a whole sentence with code and offset") {
   CHECK(text(Code::absent, Check::magic) ==
         "absent at byte 42: no trailer: the message is shorter than 16 bytes or doesn't end with "

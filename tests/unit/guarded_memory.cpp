@@ -199,6 +199,9 @@ class FencedReader {
       }
     }
     for (const bool front : {true, false}) {
+      const Limits room{std::min(limits.trailer_size, memory.size())};
+      CHECK(same(gradtail::open_copy(copy(message, whole_, front), scratch, limits),
+                 gradtail::open(message, room)));
       PinnedBytes buffer(copy(message, whole_, front), message.size());
       CHECK(same(gradtail::strip(buffer, scratch, limits), expected));
     }

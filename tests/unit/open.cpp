@@ -89,6 +89,8 @@ TEST_CASE("messages shorter than a footer have no trailer") {
     const Bytes tail(message.end() - static_cast<std::ptrdiff_t>(size), message.end());
     CHECK(error_of(tail) == Error{Code::absent, Check::magic, Field::none, 0});
   }
+  const Bytes footer(message.end() - 16, message.end());
+  CHECK(error_of(footer) == Error{Code::corrupt, Check::trailer_size, Field::none, 0});
   CHECK(gradtail::open(std::span<const std::byte>()).error().code == Code::absent);
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "gradtail/first.hpp"
+#include "gradtail/strip.hpp"
 #include "poke.hpp"
 #include "printing.hpp"
 
@@ -73,6 +74,28 @@ Spans cut(const Bytes& message, std::span<const std::size_t> cuts) {
 }
 
 }  // namespace
+
+TEST_CASE("a trailer summed for a payload of another size is refused, however it is read") {
+  constexpr std::size_t payload_size = 24;
+  for (const AutogradMetadata& metadata : {reference::forward, reference::mapped, reference::full,
+                                           AutogradMetadata{.context_id = 1}}) {
+    for (std::size_t other = 0; other < 500; ++other) {
+      if (other == payload_size) continue;
+      Bytes message = reference::payload_of(payload_size);
+      const Bytes trailer = reference::trailer_of(metadata, other);
+      message.insert(message.end(), trailer.begin(), trailer.end());
+      TrailerScratch scratch;
+      CHECK(gradtail::open(message).error().check == Check::checksum);
+      CHECK(gradtail::open_copy(message, scratch).error().check == Check::checksum);
+      for (const std::size_t cut : {payload_size - 4, payload_size, payload_size + 4}) {
+        const Spans pieces{std::span(message).first(cut), std::span(message).subspan(cut)};
+        CHECK(gradtail::open(pieces, scratch).error().check == Check::checksum);
+        CHECK(gradtail::open_copy(pieces, scratch).error().check == Check::checksum);
+      }
+      CHECK(gradtail::strip(message, scratch).error().check == Check::checksum);
+    }
+  }
+}
 
 TEST_CASE("any two cuts give what one span gives") {
   for (const AutogradMetadata& metadata : {reference::forward, reference::mapped}) {

@@ -162,6 +162,22 @@ TEST_CASE("invalid layouts are refused as such, at the table") {
   }
 }
 
+TEST_CASE("a vtable may be behind its table, but not at an odd place") {
+  for (const std::size_t gap : std::array<std::size_t, 4>{0, 1, 2, 3}) {
+    Bytes table = reference::table_of(reference::full);
+    const Layout l = layout_of(all_fields, 2);
+    const std::size_t at = table.size() + gap;
+    table.resize(at + 40);
+    std::copy_n(table.begin() + static_cast<std::ptrdiff_t>(l.vtable), l.vtable_size,
+                table.begin() + static_cast<std::ptrdiff_t>(at));
+    poke(table, l.table, l.table - at, 4);
+    const Bytes trailer = reference::trailer_around(table, 0);
+    const auto opened = gradtail::open_trailer(trailer, 0);
+    REQUIRE(opened.has_value() == (gap % 2 == 0));
+    if (!opened) CHECK(opened.error().check == Check::layout);
+  }
+}
+
 TEST_CASE("what the rules leave open is accepted") {
   const auto slot = [](const Layout& l, unsigned id) { return l.vtable + 4 + 2 * std::size_t{id}; };
   AutogradMetadata expected = reference::full;
@@ -213,6 +229,14 @@ TEST_CASE("fields of a newer sender are told from those of this version, for eve
     REQUIRE(opened);
     CHECK(opened->has_unknown_fields());
     CHECK(opened->metadata().context_id == 7);
+    // Only what is in the slots says so: any bit of one, and none of the slots that are empty.
+    const std::size_t root = load<std::uint32_t>(trailer.data());
+    const std::size_t at = root - load<std::uint32_t>(&trailer[root]) + 4 + 2 * std::size_t{slot};
+    poke(trailer, at, 0x8000, 2);
+    CHECK(opened->has_unknown_fields());
+    poke(trailer, at, 0, 2);
+    CHECK_FALSE(opened->has_unknown_fields());
+    poke(trailer, at, 1, 2);
     poke(trailer, 0, 0xFFFFFFFF, 4);  // a peer has written on: any answer, but no other access
     CHECK_FALSE(opened->has_unknown_fields());
   }

@@ -76,6 +76,24 @@ TEST_CASE("a required field that is absent is an error of its own") {
   CHECK(to_string(Check::presence) == "presence");
 }
 
+TEST_CASE("every field of an error about the device map stands for the map, and no other does") {
+  AutogradMetadata all_but_the_map = reference::full;
+  all_but_the_map.device_map = {};
+  const AutogradMetadata map{.device_map = reference::two_pairs};
+  for (const Field field : {Field::device_map_size, Field::device_map_type, Field::device_map_index,
+                            Field::device_map_source, Field::device_map_target}) {
+    CHECK(gradtail::is_present(map, field));
+    CHECK_FALSE(gradtail::is_present(all_but_the_map, field));
+  }
+  for (const Field field : {Field::none, Field::context_id, Field::message_id,
+                            Field::from_worker_id, Field::retain_graph, Field::rref_created_on,
+                            Field::rref_local_id, Field::wrapped_message_type, Field::id_worker}) {
+    CHECK_FALSE(gradtail::is_present(map, field));
+  }
+  CHECK_FALSE(gradtail::is_present(reference::full, Field::none));
+  CHECK_FALSE(gradtail::is_present(reference::full, Field::id_counter));
+}
+
 TEST_CASE("texts go to streams, and to std::format where it exists") {
   std::ostringstream out;
   const Error error{Code::corrupt, Check::checksum, Field::none, 56};

@@ -6,6 +6,7 @@
 
 #include "printing.hpp"
 #include "reference.hpp"
+#include "text.hpp"
 
 using gradtail::AutogradMetadata;
 using gradtail::DevicePair;
@@ -63,6 +64,8 @@ TEST_CASE("text has every field that is set, by name") {
         "retain_graph: true, rref_created_on: 3, rref_local_id: 77}");
   all = {.context_id = -7};
   CHECK(to_string(all) == "{context_id: -7}");
+  all = {.context_id = 0};
+  CHECK(to_string(all) == "{context_id: 0 (worker 0, counter 0)}");
   for (const auto set : reference::all_sets) {
     const std::string text = to_string(reference::fields_of(set, reference::two_pairs));
     gradtail::detail::for_each_field([&](const auto& f) {
@@ -70,6 +73,12 @@ TEST_CASE("text has every field that is set, by name") {
       CHECK(has == ((set >> f.slot & 1) != 0));
     });
   }
+}
+
+TEST_CASE("numbers of any size are text, to the last digit") {
+  gradtail::detail::Text text;
+  text << std::uint64_t{0} << " " << UINT64_MAX << " " << INT64_MIN << " " << INT64_MAX;
+  CHECK(text.text == "0 18446744073709551615 -9223372036854775808 9223372036854775807");
 }
 
 TEST_CASE("devices have the names that PyTorch gives them") {

@@ -3,17 +3,14 @@
 // PyTorch hands it, where it lies; damage is reported, and the agents live on.
 #include "exchange.hpp"
 
-#include <torch/csrc/distributed/rpc/tensorpipe_agent.h>
-
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <memory>
 #include <string>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <utility>
 #include <vector>
 
+#include "../example/agent.hpp"
 #include "gradtail/torch.hpp"
 #include "two_processes.hpp"
 
@@ -26,9 +23,6 @@ using Future = rpc::JitFuture;
 /// Requests are numbered by the order in which they come: the caller sends one at a time.
 constexpr auto request_type = rpc::MessageType::FORWARD_AUTOGRAD_REQ;
 constexpr auto answer_type = rpc::MessageType::FORWARD_AUTOGRAD_RESP;
-
-/// Set by the caller when it no longer needs the store, which ends with the server.
-constexpr const char* left = "the caller has left";
 
 c10::intrusive_ptr<rpc::Message> make_message(std::vector<char> payload, rpc::MessageType type,
                                               std::vector<torch::Tensor> tensors = {}) {
@@ -98,44 +92,12 @@ class Handler : public rpc::RequestCallback {
   std::atomic<std::size_t>& handled_;
 };
 
-/// From 2.4 on libtorch would take libuv, which Debian's is built without.
-template <class Options>
-void without_libuv(Options& options) {
-  if constexpr (requires { options.useLibUV; }) options.useLibUV = false;
-}
-
-c10::intrusive_ptr<c10d::TCPStore> make_store(std::uint16_t port, bool is_server) {
-  c10d::TCPStoreOptions options;
-  options.port = port;
-  options.isServer = is_server;
-  options.waitWorkers = false;
-  options.timeout = std::chrono::seconds(60);  // the server waits there while all is exchanged
-  without_libuv(options);
-  return c10::make_intrusive<c10d::TCPStore>("127.0.0.1", options);
-}
-
-std::shared_ptr<rpc::TensorPipeAgent> make_agent(const c10::intrusive_ptr<c10d::TCPStore>& store,
-                                                 rpc::worker_id_t worker,
-                                                 std::unique_ptr<rpc::RequestCallback> handler) {
-  setenv("TP_SOCKET_IFNAME", "lo", 1);
-  const std::vector<std::string> transports{"uv"};
-  const std::vector<std::string> channels{"basic"};
-  const rpc::TensorPipeRpcBackendOptions options(4, transports, channels, 20.0F, "");
-  auto agent = std::make_shared<rpc::TensorPipeAgent>(
-      store, "worker" + std::to_string(worker), worker, 2, options,
-      std::unordered_map<std::string, rpc::DeviceMap>{}, std::vector<c10::Device>{},
-      std::move(handler));
-  agent->start();
-  return agent;
-}
-
 void serve(const two_processes::Ready& ready) {
-  const auto store = make_store(0, true);
+  const auto store = torch_agent::make_store(0, "127.0.0.1", 0);
   ready(store->getPort());
   std::atomic<std::size_t> handled = 0;
-  const auto agent = make_agent(store, 0, std::make_unique<Handler>(handled));
-  agent->join(true, 60);
-  store->wait({left}, std::chrono::seconds(10));
+  const auto agent = torch_agent::make_agent(0, store, "lo", std::make_unique<Handler>(handled));
+  torch_agent::leave(0, store, *agent);
   require(handled == exchange::count, "handled " + std::to_string(handled) + " requests");
 }
 
@@ -158,11 +120,10 @@ void call_once(rpc::TensorPipeAgent& agent, std::size_t number) {
 
 void call(std::uint16_t port) {
   std::atomic<std::size_t> handled = 0;
-  const auto store = make_store(port, false);
-  const auto agent = make_agent(store, 1, std::make_unique<Handler>(handled));
+  const auto store = torch_agent::make_store(1, "127.0.0.1", port);
+  const auto agent = torch_agent::make_agent(1, store, "lo", std::make_unique<Handler>(handled));
   for (std::size_t number = 0; number < exchange::count; ++number) call_once(*agent, number);
-  agent->join(true, 60);
-  store->set(left, std::vector<std::uint8_t>{1});
+  torch_agent::leave(1, store, *agent);
 }
 
 }  // namespace

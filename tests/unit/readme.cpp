@@ -12,41 +12,22 @@
 
 // Before the README includes it: in there a namespace is open.
 #include "gradtail/gradtail.hpp"
+#include "page.hpp"
 
-namespace {
+namespace page {
 
 std::vector<char> transmitted;
-std::int64_t handled_context;
-std::vector<std::byte> handled_payload;
-std::string failure;
 
 bool transmit(const std::vector<char>& buffer) {
   transmitted = buffer;
   return true;
 }
 
-bool fail(const gradtail::Error& error) {
-  failure = to_string(error);
-  return false;
-}
-
-bool handle(std::int64_t context, std::span<const std::byte> payload) {
-  handled_context = context;
-  handled_payload.assign(payload.begin(), payload.end());
-  return true;
-}
-
-void consume(std::span<const std::byte> piece) {
-  handled_payload.insert(handled_payload.end(), piece.begin(), piece.end());
-}
-
 #include "readme.inc"
 
-std::string handled() {
-  return {reinterpret_cast<const char*>(handled_payload.data()), handled_payload.size()};
-}
+}  // namespace page
 
-}  // namespace
+using namespace page;
 
 TEST_CASE("what the README sends, the README receives") {
   std::vector<char> buffer = {'p', 'a', 'y'};
@@ -54,7 +35,7 @@ TEST_CASE("what the README sends, the README receives") {
   CHECK(transmitted.size() == 3 + 56);
   REQUIRE(on_receive(std::as_bytes(std::span(transmitted))));
   CHECK(handled_context == 5);
-  CHECK(handled() == "pay");
+  CHECK(handled_payload == "pay");
   transmitted.back() = 0;
   CHECK_FALSE(on_receive(std::as_bytes(std::span(transmitted))));
   CHECK(failure.starts_with("absent at byte 55"));
@@ -90,11 +71,11 @@ TEST_CASE("the README's ways to receive give the payload back") {
   handled_payload.clear();
   const std::array<iovec, 2> pieces = {{{message.data(), 20}, {message.data() + 20, 35}}};
   REQUIRE(in_pieces(pieces));
-  CHECK(handled() == "payload");
+  CHECK(handled_payload == "payload");
   std::vector<char> buffer(message.begin(), message.end());
   REQUIRE(in_place(buffer));
   CHECK(handled_context == 7);
-  CHECK(handled() == "payload");
+  CHECK(handled_payload == "payload");
   CHECK(buffer.size() == 7);
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The code of transports/nixl/README.md compiles and does what the page says.
+#include "page.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -8,33 +10,17 @@
 
 #include "gradtail/gradtail.hpp"
 
-namespace {
+namespace page {
 
-std::string failure;
-std::int64_t handled_context;
-std::uint64_t handled_size;
-std::string handled_text;
-
-bool fail(const gradtail::Error& error) {
-  failure = to_string(error);
-  return false;
-}
-
-bool handle(const gradtail::AutogradMetadata& metadata, std::uint64_t transfer_size) {
-  handled_context = metadata.context_id;
-  handled_size = transfer_size;
-  return true;
-}
-
-bool handle(const gradtail::AutogradMetadata& metadata, std::span<const std::byte> text) {
-  handled_context = metadata.context_id;
-  handled_text.assign(reinterpret_cast<const char*>(text.data()), text.size());
-  return true;
+bool handle(const gradtail::AutogradMetadata& metadata, const auto& payload) {
+  return handle(metadata.context_id, payload);
 }
 
 #include "nixl.inc"
 
-}  // namespace
+}  // namespace page
+
+using namespace page;
 
 TEST_CASE("the NIXL page's notification is read with the transfer's size, and with no other") {
   std::string notification = "to be replaced";
@@ -54,7 +40,7 @@ TEST_CASE("the NIXL page's text travels before the trailer") {
   REQUIRE(add_to_notification(notification, {.context_id = 4}));
   REQUIRE(on_notification_with_text(notification));
   CHECK(handled_context == 4);
-  CHECK(handled_text == "tensor 7, 4096 bytes");
-  CHECK(!on_notification_with_text(handled_text));
+  CHECK(handled_payload == "tensor 7, 4096 bytes");
+  CHECK(!on_notification_with_text(handled_payload));
   CHECK(failure.starts_with("absent"));
 }

@@ -14,33 +14,21 @@
 // Before the page includes them: in there a namespace is open.
 #include "gradtail/gradtail.hpp"
 #include "gradtail/tensorpipe.hpp"
+#include "page.hpp"
 
-namespace {
+namespace page {
 
-std::int64_t handled_context;
-std::size_t handled_size;
-std::string consumed;
-std::string failure;
 std::promise<bool> was_sent;
-
-bool fail(const gradtail::Error& error) {
-  failure = to_string(error);
-  return false;
-}
-
-void consume(std::span<const std::byte> piece) {
-  consumed.append(reinterpret_cast<const char*>(piece.data()), piece.size());
-}
-
-bool handle(std::int64_t context, std::size_t payload_size) {
-  handled_context = context;
-  handled_size = payload_size;
-  return true;
-}
 
 void sent(const tensorpipe::Error& error) { was_sent.set_value(!error); }
 
 #include "tensorpipe.inc"
+
+}  // namespace page
+
+using namespace page;
+
+namespace {
 
 std::shared_ptr<tensorpipe::Context> make_context() {
   auto context = std::make_shared<tensorpipe::Context>();
@@ -63,6 +51,21 @@ struct Ends {
   Ends(const Ends&) = delete;
   Ends& operator=(const Ends&) = delete;
 
+  /// The descriptor that the far end receives.
+  [[nodiscard]] tensorpipe::Descriptor described() const {
+    std::promise<tensorpipe::Descriptor> done;
+    far->readDescriptor([&](const tensorpipe::Error&, tensorpipe::Descriptor descriptor) {
+      done.set_value(std::move(descriptor));
+    });
+    return done.get_future().get();
+  }
+  /// Whether the far end could receive the payloads.
+  [[nodiscard]] bool read(const tensorpipe::Allocation& allocation) const {
+    std::promise<bool> done;
+    far->read(allocation, [&](const tensorpipe::Error& error) { done.set_value(!error); });
+    return done.get_future().get();
+  }
+
   std::shared_ptr<tensorpipe::Context> context = make_context();
   /// Takes connections of the pipe for as long as it is being made.
   std::shared_ptr<tensorpipe::Listener> listener = context->listen({"tcp://127.0.0.1:0"});
@@ -76,13 +79,10 @@ TEST_CASE("the page's sender and receiver understand each other") {
   Ends ends;
   auto outgoing = std::make_shared<Outgoing>();
   outgoing->activations = {1, 2, 3};
+  handled_payload.clear();
   REQUIRE(send(*ends.near, outgoing, {.context_id = 9}));
 
-  std::promise<tensorpipe::Descriptor> described;
-  ends.far->readDescriptor([&](const tensorpipe::Error&, tensorpipe::Descriptor descriptor) {
-    described.set_value(std::move(descriptor));
-  });
-  const tensorpipe::Descriptor descriptor = described.get_future().get();
+  const tensorpipe::Descriptor descriptor = ends.described();
   REQUIRE(descriptor.payloads.size() == 2);
   std::vector<std::string> memory;
   tensorpipe::Allocation allocation;
@@ -90,14 +90,13 @@ TEST_CASE("the page's sender and receiver understand each other") {
   for (const auto& payload : descriptor.payloads) {
     allocation.payloads.push_back({memory.emplace_back(payload.length, '?').data()});
   }
-  std::promise<bool> filled;
-  ends.far->read(allocation, [&](const tensorpipe::Error& error) { filled.set_value(!error); });
-  REQUIRE(filled.get_future().get());
+  REQUIRE(ends.read(allocation));
   CHECK(was_sent.get_future().get());
   CHECK(on_read(descriptor, allocation));
   CHECK(handled_context == 9);
   CHECK(handled_size == 3 * sizeof(float));
-  CHECK(consumed == std::string(reinterpret_cast<const char*>(outgoing->activations.data()), 12));
+  CHECK(handled_payload ==
+        std::string(reinterpret_cast<const char*>(outgoing->activations.data()), 12));
 }
 
 TEST_CASE("the page's other places for a trailer hold one") {
@@ -122,6 +121,8 @@ TEST_CASE("the page's other places for a trailer hold one") {
   CHECK(failure.starts_with("corrupt"));
   CHECK(!add_to_descriptor(message, {.context_id = -2}));
   CHECK(message.metadata == descriptor.metadata);
+  CHECK(!on_descriptor({}));
+  CHECK(failure.starts_with("absent"));
 }
 
 TEST_CASE("the page's descriptor brings its trailer before the payload is read") {
@@ -132,24 +133,13 @@ TEST_CASE("the page's descriptor brings its trailer before the payload is read")
   REQUIRE(add_to_descriptor(message, {.context_id = 10}));
   std::promise<bool> written;
   ends.near->write(message, [&](const tensorpipe::Error& error) { written.set_value(!error); });
-  std::promise<tensorpipe::Descriptor> described;
-  ends.far->readDescriptor([&](const tensorpipe::Error&, tensorpipe::Descriptor descriptor) {
-    described.set_value(std::move(descriptor));
-  });
-  REQUIRE(on_descriptor(described.get_future().get()));
+  REQUIRE(on_descriptor(ends.described()));
   CHECK(handled_context == 10);
   CHECK(handled_size == payload.size());
   std::string memory(handled_size, '?');
   tensorpipe::Allocation allocation;
   allocation.payloads.push_back({memory.data()});
-  std::promise<bool> filled;
-  ends.far->read(allocation, [&](const tensorpipe::Error& error) { filled.set_value(!error); });
-  CHECK(filled.get_future().get());
+  CHECK(ends.read(allocation));
   CHECK(written.get_future().get());
   CHECK(memory == payload);
-}
-
-TEST_CASE("the page's receivers say what is wrong") {
-  CHECK(!on_descriptor({}));
-  CHECK(failure.starts_with("absent"));
 }

@@ -172,24 +172,14 @@ TEST_CASE("what is refused leaves the message as it was") {
   CHECK(payload_of(*message) == damaged);
 }
 
-TEST_CASE("an empty payload carries a trailer, and two are taken off one at a time") {
-  const auto message = message_of(std::string());
-  REQUIRE(gradtail::append(*message, {.context_id = 1}));
-  REQUIRE(gradtail::append(*message, {.context_id = 2}));
-  TrailerScratch scratch;
-  CHECK(gradtail::strip(*message, scratch).value().metadata().context_id == 2);
-  CHECK(gradtail::strip(*message, scratch).value().metadata().context_id == 1);
-  CHECK(message->payload().empty());
-}
-
 TEST_CASE("a worker that PyTorch has no room for is refused by its number, never cut") {
   for (const std::int32_t worker : {-1, 0, 1, 32767}) {
     CHECK(gradtail::to_torch_worker(worker) == worker);
   }
   for (const std::int32_t worker : {32768, 65535, 65536, 70000, 2147483647, -2}) {
-    const std::string said = refusal([&] { return gradtail::to_torch_worker(worker); });
-    CAPTURE(said);
-    CHECK(said.find("worker " + std::to_string(worker) + " ") != std::string::npos);
+    CHECK(refusal([&] { return gradtail::to_torch_worker(worker); }) ==
+          "gradtail: worker " + std::to_string(worker) +
+              " is out of range: PyTorch supports 0 to 32767");
   }
 }
 
@@ -199,9 +189,9 @@ TEST_CASE("a device type that c10 doesn't know is refused by its number") {
     CHECK(gradtail::from_torch(gradtail::to_torch({type, 0})) == Device{type, 0});
   }
   for (const std::int8_t type : {std::int8_t{-1}, known, std::int8_t{63}, std::int8_t{127}}) {
-    const std::string said = refusal([&] { return gradtail::to_torch({type, 0}); });
-    CAPTURE(said);
-    CHECK(said.find("device type " + std::to_string(type) + " ") != std::string::npos);
+    CHECK(refusal([&] {
+            return gradtail::to_torch({type, 0});
+          }) == "gradtail: device type " + std::to_string(type) + " is unknown to this libtorch");
   }
   const std::array pairs{DevicePair({1, 0}, {63, 0})};
   const std::string said = refusal([&] { return gradtail::to_torch(pairs); });
@@ -209,8 +199,10 @@ TEST_CASE("a device type that c10 doesn't know is refused by its number") {
   CHECK(gradtail::to_torch({0, -1}) == c10::Device("cpu"));
   CHECK(gradtail::to_torch({0, 0}) == c10::Device("cpu:0"));
   for (const std::int8_t index : {std::int8_t{1}, std::int8_t{5}, std::int8_t{127}}) {
-    const std::string cpu = refusal([&] { return gradtail::to_torch({0, index}); });
-    CHECK(cpu.find("device cpu:" + std::to_string(index) + " ") != std::string::npos);
+    CHECK(refusal([&] {
+            return gradtail::to_torch({0, index});
+          }) ==
+          "gradtail: device cpu:" + std::to_string(index) + " does not exist: PyTorch has one CPU");
   }
 }
 

@@ -14,22 +14,17 @@
 #include "gradtail/gradtail.hpp"
 #include "gradtail/ucx.hpp"
 #include "node.hpp"
+#include "page.hpp"
 
-namespace {
+namespace page {
 
 constexpr std::size_t largest_payload = 1 << 20;
 
-std::string failure;
 std::vector<ucs_status_t> statuses;
 gradtail::AutogradMetadata asked;  ///< what memory was chosen by
 gradtail::AutogradMetadata handled;
 std::vector<gradtail::DevicePair> handled_map;
 std::vector<std::byte> payload;
-
-bool fail(const gradtail::Error& error) {
-  failure = to_string(error);
-  return false;
-}
 
 void sent(ucs_status_t status) { statuses.push_back(status); }
 
@@ -46,6 +41,12 @@ void handle(const gradtail::AutogradMetadata& metadata, const std::vector<std::b
 }
 
 #include "ucx.inc"
+
+}  // namespace page
+
+using namespace page;
+
+namespace {
 
 constexpr gradtail::DevicePair devices[] = {{{1, 0}, {1, 1}}};
 

@@ -15,34 +15,28 @@
 // Before the page includes them: in there a namespace is open.
 #include "gradtail/gradtail.hpp"
 #include "gradtail/zeromq.hpp"
+#include "page.hpp"
 
-namespace {
-
-std::int64_t handled_context;
-std::string handled;
-std::string failure;
-
-bool fail(const gradtail::Error& error) {
-  failure = to_string(error);
-  return false;
-}
-
-bool handle(std::int64_t context, std::span<const std::byte> payload) {
-  handled_context = context;
-  handled.assign(reinterpret_cast<const char*>(payload.data()), payload.size());
-  return true;
-}
+namespace page {
 
 bool handle(std::int64_t context, const std::vector<zmq::message_t>& frames) {
   handled_context = context;
-  handled.clear();
-  for (const zmq::message_t& frame : frames) handled.append(frame.to_string_view()).append("|");
+  handled_payload.clear();
+  for (const zmq::message_t& frame : frames) {
+    handled_payload.append(frame.to_string_view()).append("|");
+  }
   return true;
 }
 
 void produce(std::span<std::byte> payload) { std::ranges::fill(payload, std::byte{'p'}); }
 
 #include "zeromq.inc"
+
+}  // namespace page
+
+using namespace page;
+
+namespace {
 
 /// Two sockets that are connected in this process.
 struct Pair {
@@ -80,7 +74,7 @@ TEST_CASE("what the ZeroMQ page sends in one frame it receives") {
   REQUIRE(send_block(pair.first, block_of("payload", gradtail::max_trailer_size), 7, metadata));
   REQUIRE(receive_block(pair.second));
   CHECK(handled_context == 5);
-  CHECK(handled == "payload");
+  CHECK(handled_payload == "payload");
   CHECK_FALSE(send_block(pair.first, block_of("payload", 47), 7, metadata));
   CHECK(failure.starts_with("no_space at byte 7"));
 }
@@ -90,7 +84,7 @@ TEST_CASE("what the ZeroMQ page sends in frames it receives") {
   REQUIRE(send_frames(pair.first, two_frames(), {.context_id = 6}));
   REQUIRE(receive_frames(pair.second));
   CHECK(handled_context == 6);
-  CHECK(handled == "pay|load|");
+  CHECK(handled_payload == "pay|load|");
   CHECK_FALSE(send_frames(pair.first, two_frames(), {.context_id = -6}));
   CHECK(failure.starts_with("invalid at byte 7: context_id"));
   REQUIRE(pair.first.send(zmq::str_buffer("no trailer at all")));
@@ -104,7 +98,7 @@ TEST_CASE("the ZeroMQ page's ROUTER answers") {
   REQUIRE(answer(pair.first));
   REQUIRE(receive_frames(pair.second));
   CHECK(handled_context == 7);
-  CHECK(handled == "done|");
+  CHECK(handled_payload == "done|");
 }
 
 TEST_CASE("the ZeroMQ page's message that is filled in place opens") {

@@ -78,27 +78,6 @@ template <class Body>
   }
 }
 
-struct Address {
-  std::string host;
-  std::uint16_t port = 0;
-};
-
-/// Splits HOST:PORT or [HOST]:PORT. Throws CLI::ValidationError that names the option.
-[[nodiscard]] inline Address parse_address(const char* option, const std::string& value,
-                                           int least_port) {
-  const std::size_t colon = value.rfind(':');
-  if (colon == 0 || colon == std::string::npos) {
-    throw CLI::ValidationError(
-        option, text("takes HOST:PORT, such as 192.0.2.1:5000 or [::1]:5000, not '", value, "'"));
-  }
-  std::string port = value.substr(colon + 1);
-  const std::string problem = CLI::Range(least_port, 65535)(port);
-  if (!problem.empty()) throw CLI::ValidationError(option, "port: " + problem);
-  std::string host = value.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  return {host, static_cast<std::uint16_t>(std::stoul(port))};
-}
-
 /// Whether to show the progress of step `done`, the first being 1: some ten times, or on a terminal
 /// ten times a second, where the line is rewritten.
 class Progress {

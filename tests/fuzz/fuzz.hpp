@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the fuzz targets share: inputs taken apart, messages mended, views walked back to front.
+// What the fuzz targets share: inputs taken apart, messages mended, memory that ends where they do.
 #pragma once
 
 #include <cstddef>
@@ -38,14 +38,9 @@ class Input {
   std::span<const std::byte> rest_;
 };
 
-/// Sets magic and version and clears the flags: without that, hardly an input comes further.
-void mend_footer(Bytes& message);
-
-/// Recomputes the checksum over what trailer_size says, where that lies in the message.
-void mend_checksum(Bytes& message);
-
-/// The rest of the input as a message, mended as its first byte says: not at all, the footer, the
-/// checksum, or that and the identifier.
+/// The rest of the input as a message, mended as its first byte says: not at all; magic, version
+/// and flags, without which hardly an input comes further; the checksum, too, if trailer_size
+/// allows it; or also the identifier.
 Bytes message_of(Input& input);
 
 /// A copy of exactly these bytes, so that the sanitizer sees every step beyond them, at an address
@@ -59,8 +54,5 @@ class Placed {
   std::unique_ptr<std::byte[]> memory_;
   std::span<const std::byte> bytes_;
 };
-
-/// Reads all that metadata gives, last first, and checks that every value is in range.
-void walk(const gradtail::AutogradMetadata& metadata);
 
 }  // namespace fuzz

@@ -56,14 +56,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::require(buffer == message, "strip leaves what it refuses");
     return 0;
   }
-  fuzz::walk(opened->metadata());
   fuzz::require(opened->metadata() == whole->metadata(), "the metadata is the same");
   fuzz::require(std::ranges::equal(opened->trailer(), whole->trailer()), "the trailer is the same");
   check_payload(*opened, whole->payload());
   fuzz::require(std::ranges::equal(buffer, whole->payload()), "strip leaves the payload");
   std::ranges::fill(buffer, std::byte{0xEE});
   buffer.resize(message.size());  // and nothing is left of the trailer in it
-  fuzz::walk(stripped->metadata());
   fuzz::require(stripped->metadata() == whole->metadata(), "strip keeps the metadata");
   return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory that faults where it must not be touched, and a container that lives in given memory.
+// Memory that faults where it must not be touched.
 #pragma once
 
 #include <sys/mman.h>
@@ -7,9 +7,10 @@
 
 #include <cerrno>
 #include <cstddef>
-#include <new>
 #include <span>
 #include <system_error>
+
+#include "pinned_bytes.hpp"  // IWYU pragma: export
 
 namespace guarded {
 
@@ -69,30 +70,6 @@ class Fenced {
   }
 
   Pages pages_{4};
-};
-
-/// A gradtail::ByteContainer in memory that it doesn't own, which never touches its elements.
-class PinnedBytes {
- public:
-  PinnedBytes(std::span<std::byte> memory, std::size_t size) : memory_(memory), size_(size) {}
-
-  [[nodiscard]] std::byte* begin() { return memory_.data(); }
-  [[nodiscard]] std::byte* end() { return begin() + size_; }
-  [[nodiscard]] const std::byte* begin() const { return memory_.data(); }
-  [[nodiscard]] const std::byte* end() const { return begin() + size_; }
-  [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] std::size_t capacity() const { return memory_.size(); }
-  void reserve(std::size_t size) const {
-    if (size > capacity()) throw std::bad_alloc();
-  }
-  void resize(std::size_t size) {
-    reserve(size);
-    size_ = size;
-  }
-
- private:
-  std::span<std::byte> memory_;
-  std::size_t size_;
 };
 
 }  // namespace guarded

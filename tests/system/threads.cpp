@@ -2,6 +2,7 @@
 // Several threads at once: ids are handed out once each, and what is const is shared freely.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -59,15 +60,9 @@ std::vector<std::uint64_t> counters_of(IdGenerator& ids, std::size_t attempts) {
 }
 
 /// Whether the counters are those from `first` on, each once.
-bool complete(const std::vector<std::uint64_t>& counters, std::uint64_t first) {
-  std::vector<bool> seen(counters.size());
-  for (const std::uint64_t counter : counters) {
-    if (counter - first >= seen.size()) return false;
-    const auto i = static_cast<std::size_t>(counter - first);
-    if (seen[i]) return false;
-    seen[i] = true;
-  }
-  return true;
+bool complete(std::vector<std::uint64_t> counters, std::uint64_t first) {
+  std::ranges::sort(counters);
+  return std::ranges::all_of(counters, [&](std::uint64_t counter) { return counter == first++; });
 }
 
 }  // namespace

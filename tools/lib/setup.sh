@@ -16,6 +16,18 @@ say() {
   printf '==> %s\n' "$*" >&2
 }
 
+# Ends a script that can't be run with its arguments.
+usage_error() {
+  printf 'tools/%s: %s; see --help\n' "${0##*/}" "$1" >&2
+  exit 2
+}
+
+# For a script that has no arguments, only a function `help`.
+no_arguments() {
+  [[ ${1-} != --help ]] || { help && exit; }
+  [[ $# -eq 0 ]] || usage_error "takes no argument except --help, but got '$*'"
+}
+
 # Runs a command with its output in a log, and shows the log if the command fails.
 quietly() {
   local log=$1 status=0

@@ -194,8 +194,7 @@ std::string advice(const Error& error) {
       return "there is no metadata: fine if messages of this type carry no trailer, else refuse it";
     case Code::unsupported:
       return "the sender is newer or sends another kind of trailer: upgrade the receiver; on a "
-             "path "
-             "without checksums of its own, request a resend first";
+             "path without checksums of its own, request a resend first";
     case Code::corrupt:
       return "damaged in transit: request a resend";
     case Code::too_large:
@@ -206,31 +205,6 @@ std::string advice(const Error& error) {
       break;
   }
   return "give the writer trailer_size(metadata) bytes";
-}
-
-std::string name_of(Check check) {
-  constexpr std::array names{"",      "magic",    "version",    "required_flags", "trailer_size",
-                             "limit", "checksum", "identifier", "layout",         "values",
-                             "room"};
-  return names.at(static_cast<std::size_t>(check));
-}
-
-std::string name_of(Field field) {
-  constexpr std::array names{"",
-                             "context_id",
-                             "message_id",
-                             "from_worker_id",
-                             "device_map_size",
-                             "device_map_type",
-                             "device_map_index",
-                             "device_map_source",
-                             "device_map_target",
-                             "retain_graph",
-                             "rref_created_on",
-                             "rref_local_id",
-                             "id_worker",
-                             "id_counter"};
-  return names.at(static_cast<std::size_t>(field));
 }
 
 }  // namespace gradtail::cli

@@ -42,8 +42,4 @@ struct Anatomy {
 /// What a receiver should do about an error.
 [[nodiscard]] std::string advice(const Error& error);
 
-/// The check's name, such as "trailer_size", and the field's; empty for none.
-[[nodiscard]] std::string name_of(Check check);
-[[nodiscard]] std::string name_of(Field field);
-
 }  // namespace gradtail::cli

@@ -8,17 +8,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string hex_of(std::span<const std::byte> bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (const std::byte byte : bytes) {
-    const auto value = std::to_integer<std::size_t>(byte);
-    text += digits[value / 16];
-    text += digits[value % 16];
-  }
-  return text;
-}
-
 /// The fields that are set.
 Json json_of(const AutogradMetadata& m) {
   Json json = Json::object();
@@ -36,13 +25,9 @@ Json json_of(const AutogradMetadata& m) {
 }
 
 Json json_of(const Error& error) {
-  const std::string field = name_of(error.field);
-  return {{"code", to_string(error.code)},
-          {"check", name_of(error.check)},
-          {"field", field.empty() ? "none" : field},
-          {"offset", error.offset},
-          {"text", to_string(error)},
-          {"receiver", advice(error)}};
+  return {{"code", to_string(error.code)},   {"check", to_string(error.check)},
+          {"field", to_string(error.field)}, {"offset", error.offset},
+          {"text", to_string(error)},        {"receiver", advice(error)}};
 }
 
 Json json_of(const Part& part, std::span<const std::byte> bytes) {

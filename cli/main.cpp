@@ -27,6 +27,10 @@ T number(std::string_view text, const char* expected) {
   return value;
 }
 
+std::uint64_t size_of(std::string_view text) {
+  return number<std::uint64_t>(text, "a number of bytes");
+}
+
 /// "281474976710661", or "1:5" for worker 1 and counter 5.
 std::int64_t id_of(std::string_view text) {
   constexpr auto expected = "an id, such as 281474976710661 or, with worker and counter, 1:5";
@@ -77,8 +81,7 @@ CLI::Option* add(CLI::App& app, const std::string& name, T& value, const std::st
       ->type_name(type);
 }
 
-void add_input(CLI::App& app, std::string& file, Encoding& encoding, std::size_t& limit) {
-  app.add_option("file", file, "The message; - is standard input")->type_name("FILE")->required();
+void add_reading(CLI::App& app, Encoding& encoding, std::size_t& limit) {
   app.add_option_function<std::string>(
          "--from", [&encoding](const std::string& name) { encoding = encoding_of(name); },
          "How the bytes are written: " + std::string(to_string(encoding)) + " unless given")
@@ -87,6 +90,10 @@ void add_input(CLI::App& app, std::string& file, Encoding& encoding, std::size_t
   app.add_option("--limit", limit, "The largest trailer that is accepted, in bytes (4096)")
       ->check(CLI::Range(std::size_t{0}, Limits::most).description(""))
       ->type_name("N");
+}
+
+void add_file(CLI::App& app, std::string& file) {
+  app.add_option("file", file, "The message; - is standard input")->type_name("FILE")->required();
 }
 
 void add_inspect(CLI::App& app, InspectOptions& options, std::string& color) {
@@ -101,10 +108,10 @@ Examples:
   gradtail inspect --json message.bin | jq .trailers[0].metadata
   gradtail inspect --payload-size 1024 trailer.bin
 )");
-  add_input(app, options.file, options.encoding, options.limit);
+  add_file(app, options.file);
+  add_reading(app, options.encoding, options.limit);
   add(app, "--payload-size", options.payload_size,
-      "The file is a detached trailer, of a payload of N bytes", "N",
-      [](const std::string& text) { return number<std::uint64_t>(text, "a number of bytes"); });
+      "The file is a detached trailer, of a payload of N bytes", "N", size_of);
   app.add_flag("--all", options.all, "Also the trailers at the end of the payload, one by one");
   app.add_flag("--json", options.json, "JSON for programs");
   app.add_option("--color", color, "When to use colors: on a terminal, unless NO_COLOR is set")
@@ -123,14 +130,7 @@ Examples:
   app.add_option("files", options.files, "The messages, or directories of them")
       ->type_name("FILE...")
       ->required();
-  app.add_option_function<std::string>(
-         "--from", [&](const std::string& name) { options.encoding = encoding_of(name); },
-         "How the bytes are written: raw unless given")
-      ->check(one_of({"auto", "raw", "hex", "base64"}))
-      ->type_name("auto|raw|hex|base64");
-  app.add_option("--limit", options.limit, "The largest trailer that is accepted, in bytes (4096)")
-      ->check(CLI::Range(std::size_t{0}, Limits::most).description(""))
-      ->type_name("N");
+  add_reading(app, options.encoding, options.limit);
   app.add_flag("-q,--quiet", options.quiet, "Only what is refused");
 }
 
@@ -143,17 +143,12 @@ Examples:
   gradtail make --context-id 7 --device cuda:0=cuda:1 --device cuda:1=cuda:0 -o mapped.bin
   gradtail make --context-id 7 --detached 1024 -o trailer.bin
 )");
-  const auto int32 = [](const std::string& text) {
-    return number<std::int32_t>(text, "a number of 32 bits");
-  };
   AutogradMetadata& m = options.metadata;
   add(app, "--context-id", m.context_id, "The distributed autograd pass", "ID", id_of);
   add(app, "--message-id", m.message_id, "The pair of send and recv functions", "ID", id_of);
-  add(app, "--from-worker-id", m.from_worker_id, "The worker that sends", "N", int32);
-  add(app, "--wrapped-message-type", m.wrapped_message_type, "The RPC's type of the payload", "N",
-      [](const std::string& text) {
-        return number<std::uint32_t>(text, "a number from 0 to 2^32-1");
-      });
+  app.add_option("--from-worker-id", m.from_worker_id, "The worker that sends")->type_name("N");
+  app.add_option("--wrapped-message-type", m.wrapped_message_type, "The RPC's type of the payload")
+      ->type_name("N");
   app.add_option_function<std::vector<std::string>>(
          "--device",
          [&](const std::vector<std::string>& pairs) {
@@ -163,7 +158,8 @@ Examples:
       ->type_name("SOURCE=TARGET")
       ->allow_extra_args(false);
   app.add_flag("--retain-graph", m.retain_graph, "Keep the graph for another pass");
-  add(app, "--rref-created-on", m.rref_created_on, "Worker part of an RRef's id", "N", int32);
+  app.add_option("--rref-created-on", m.rref_created_on, "Worker part of an RRef's id")
+      ->type_name("N");
   add(app, "--rref-local-id", m.rref_local_id, "Local part of an RRef's id", "ID", id_of);
   auto* payload =
       app.add_option("--payload", options.payload_file, "The payload: a file; empty unless given")
@@ -172,8 +168,7 @@ Examples:
                    ->type_name("TEXT")
                    ->excludes(payload);
   add(app, "--detached", options.detached_payload_size,
-      "Only the trailer, for a payload of N bytes", "N",
-      [](const std::string& n) { return number<std::uint64_t>(n, "a number of bytes"); })
+      "Only the trailer, for a payload of N bytes", "N", size_of)
       ->excludes(payload)
       ->excludes(text);
   app.add_option("-o,--output", options.output, "Where to write; standard output unless given")
@@ -188,7 +183,8 @@ Examples:
   gradtail strip message.bin --payload payload.bin --trailer trailer.bin
   gradtail strip message.bin --payload - | sha256sum
 )");
-  add_input(app, options.file, options.encoding, options.limit);
+  add_file(app, options.file);
+  add_reading(app, options.encoding, options.limit);
   app.add_option("--payload", options.payload_output, "Where to write the payload")
       ->type_name("FILE");
   app.add_option("--trailer", options.trailer_output, "Where to write the trailer")

@@ -12,12 +12,6 @@ namespace {
 constexpr std::size_t bytes_per_line = 8;
 constexpr std::size_t payload_lines = 2;
 
-std::string digits_of(std::byte byte) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  const auto value = std::to_integer<std::size_t>(byte);
-  return {digits[value / 16], digits[value % 16]};
-}
-
 /// Text with ANSI escape sequences, or without.
 class Painter {
  public:
@@ -85,7 +79,7 @@ class TextPrinter {
       const bool is_wrong = anatomy_.error && anatomy_.error->offset == i;
       has_error |= is_wrong;
       if (i != at) hex += ' ';
-      hex += paint_(is_wrong ? marked : style_of(part.kind), digits_of(bytes_[i]));
+      hex += paint_(is_wrong ? marked : style_of(part.kind), hex_of(bytes_.subspan(i, 1)));
     }
     if (is_cut) hex += " ...";
     const std::size_t width = size == 0 ? 0 : 3 * size - 1 + (is_cut ? 4 : 0);
@@ -124,9 +118,9 @@ class TextPrinter {
       return;
     }
     text_ += paint_(red, "refused") + ": " + paint_(bold, to_string(*anatomy_.error)) + "\n";
-    text_ += "check: " + name_of(anatomy_.error->check);
-    if (const std::string field = name_of(anatomy_.error->field); !field.empty()) {
-      text_ += ", field: " + field;
+    text_ += "check: " + std::string(to_string(anatomy_.error->check));
+    if (anatomy_.error->field != Field::none) {
+      text_ += ", field: " + std::string(to_string(anatomy_.error->field));
     }
     text_ += "\nreceiver: " + advice(*anatomy_.error) + "\n";
     for (const std::string& hint : anatomy_.hints) text_ += "hint: " + hint + "\n";
@@ -139,6 +133,17 @@ class TextPrinter {
 };
 
 }  // namespace
+
+std::string hex_of(std::span<const std::byte> bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (const std::byte byte : bytes) {
+    const auto value = std::to_integer<std::size_t>(byte);
+    text += digits[value / 16];
+    text += digits[value % 16];
+  }
+  return text;
+}
 
 std::string as_text(const Subject& subject, const Anatomy& anatomy, bool color) {
   return TextPrinter(subject, anatomy, color).print();

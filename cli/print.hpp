@@ -18,6 +18,9 @@ struct Subject {
   std::span<const std::byte> bytes;
 };
 
+/// Two hex digits for each byte.
+[[nodiscard]] std::string hex_of(std::span<const std::byte> bytes);
+
 /// Lines with offset, bytes, name and meaning of each part, then the verdict. Offsets are those of
 /// errors, beside them the distance from the message's end as FORMAT.md gives it.
 [[nodiscard]] std::string as_text(const Subject& subject, const Anatomy& anatomy, bool color);

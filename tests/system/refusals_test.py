@@ -2,9 +2,10 @@
 """Meson refuses builds that can't work, each with a clear message."""
 import os
 import pathlib
-import subprocess
 import tempfile
 import unittest
+
+from running import run
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 
@@ -26,12 +27,10 @@ class Refusals(unittest.TestCase):
         native = self.scratch / "native.ini"
         native.write_text("[binaries]\n" + "".join(f"{name} = '{path}'\n"
                                                    for name, path in binaries.items()))
-        command = ["meson", "setup", self.scratch / "build", SOURCE, "--native-file", native,
-                   "-Dtests=disabled", "-Dexamples=disabled", *options]
-        done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              check=False, cwd=self.scratch)
-        self.assertEqual(done.returncode, 1, done.stdout)
-        self.assertIn(message, done.stdout)
+        said = run("meson", "setup", self.scratch / "build", SOURCE, "--native-file", native,
+                   "-Dtests=disabled", "-Dexamples=disabled", *options, expected=1,
+                   cwd=self.scratch)
+        self.assertIn(message, said)
 
     def test_flatc_of_another_version_than_the_headers(self):
         flatc = script(self.scratch / "flatc", "echo flatc version 9.8.7\n")
@@ -53,12 +52,11 @@ class Refusals(unittest.TestCase):
         """One clear error instead of hundreds, and the fatal one that ends the compilation."""
         for header in sorted((SOURCE / "include/gradtail").glob("*.hpp")):
             with self.subTest(header.name):
-                done = subprocess.run(
-                    [*os.environ.get("CXX", "c++").split(), "-std=c++17", "-fsyntax-only",
-                     "-fno-diagnostics-show-caret", "-I", SOURCE / "include", "-x", "c++", header],
-                    text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-                errors = [line for line in done.stdout.splitlines() if " error: " in line]
-                self.assertEqual(len(errors), 2, done.stdout)
+                said = run(*os.environ.get("CXX", "c++").split(), "-std=c++17", "-fsyntax-only",
+                           "-fno-diagnostics-show-caret", "-I", SOURCE / "include", "-x", "c++",
+                           header, expected=1)
+                errors = [line for line in said.splitlines() if " error: " in line]
+                self.assertEqual(len(errors), 2, said)
                 self.assertIn("gradtail needs C++20: compile with -std=c++20", errors[0])
 
     def test_tests_as_an_older_cpp(self):

@@ -8,10 +8,11 @@ FlatBuffers.
 """
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
+
+from running import run
 
 COMPILER, SOURCE, GENERATED = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
 FLAGS = sys.argv[4:]
@@ -63,13 +64,6 @@ int main(int, char** paths) {
   return failed;
 }
 """
-
-
-def run(*command):
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True,
-                          check=False)
-    if done.returncode != 0:
-        raise AssertionError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
 
 
 def replaced(file, old, new):

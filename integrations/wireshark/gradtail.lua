@@ -3,6 +3,8 @@
 --
 -- Copy this file into the folder "Personal Lua Plugins" of Help > About > Folders, or run
 --     wireshark -X lua_script:gradtail.lua
+-- It is one file, as long as it is, because Wireshark runs every file of that folder by itself.
+--
 -- Messages are found by themselves at the end of UDP datagrams, behind a length in TCP streams, in
 -- ZMTP (ZeroMQ) and in gRPC. Where they aren't, name the ports in the preferences of "GRADTAIL", or
 -- use Decode As.
@@ -101,19 +103,12 @@ for check, about in pairs(CHECKS) do
 end
 gradtail.experts = experts
 
--- Numbers in strings of bytes. Positions count from 0.
+-- Numbers in strings of bytes, little-endian. Positions count from 0.
 
-local function u8(bytes, at) return bytes:byte(at + 1) end
-local function i8(bytes, at)
-  local value = u8(bytes, at)
-  return value < 128 and value or value - 256
+local function reader(format)
+  return function(bytes, at) return (Struct.unpack(format, bytes, at + 1)) end
 end
-local function u16(bytes, at) return u8(bytes, at) + 256 * u8(bytes, at + 1) end
-local function u32(bytes, at) return u16(bytes, at) + 65536 * u16(bytes, at + 2) end
-local function i32(bytes, at)
-  local value = u32(bytes, at)
-  return value < 2^31 and value or value - 2^32
-end
+local u8, i8, u16, u32, i32 = reader("B"), reader("b"), reader("<H"), reader("<I4"), reader("<i4")
 
 -- Section 2: CRC-32C, reflected.
 
@@ -323,9 +318,9 @@ end
 local function add_error(tree, message, found)
   local e = found.error
   local where = message:range(math.min(e.offset, found.n), math.min(1, found.n - e.offset))
-  tree:add(f.code, where, e.code):set_generated()
-  tree:add(f.check, where, e.check):set_generated()
-  tree:add(f.field, where, e.field):set_generated()
+  for _, name in ipairs({"code", "check", "field"}) do
+    tree:add(f[name], where, e[name]):set_generated()
+  end
   tree:add(f.offset, where, UInt64(e.offset)):set_generated()
   local text = e.code .. " at byte " .. e.offset .. ": " ..
     (e.field ~= "none" and "the value of " .. e.field .. " isn't allowed" or CHECKS[e.check][2])
@@ -437,23 +432,27 @@ local function guess_prefix(tvb, at)
   return nil, missing
 end
 
-local function measure_prefixed(tvb, at, pinfo)
+-- The prefix that is set, or that was recognized before; and the key of this direction.
+local function known_prefix(pinfo)
   local key = tostring(stream_of()) .. ":" .. pinfo.src_port
-  local prefix = PREFIXES[gradtail.prefs.prefix] or prefix_of_stream[key]
+  return PREFIXES[gradtail.prefs.prefix] or prefix_of_stream[key], key
+end
+
+local function measure_prefixed(tvb, at, pinfo)
+  local prefix, key = known_prefix(pinfo)
   if not prefix then
     local guessed, missing = guess_prefix(tvb, at)
     if not guessed and missing then return nil, missing end
     prefix = guessed or PREFIXES[1]
-    if guessed then prefix_of_stream[key] = guessed end
+    prefix_of_stream[key] = guessed
   end
   if tvb:len() - at < prefix.size then return nil, prefix.size - (tvb:len() - at) end
   return length_by(prefix, tvb, at) or tvb:len() - at
 end
 
 function gradtail_tcp.dissector(tvb, pinfo, tree)
-  local key = tostring(stream_of()) .. ":" .. pinfo.src_port
   return dissect_stream(tvb, pinfo, measure_prefixed, function(range)
-    local prefix = PREFIXES[gradtail.prefs.prefix] or prefix_of_stream[key] or PREFIXES[1]
+    local prefix = known_prefix(pinfo) or PREFIXES[1]
     if range:len() > prefix.size then
       add_message(range:range(prefix.size):tvb(), pinfo, tree)
     end

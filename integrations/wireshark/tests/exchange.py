@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two processes that exchange messages over loopback, for captures: exchange.py KIND."""
+"""Two processes that exchange messages over loopback, for captures."""
 
 import multiprocessing
 import socket
 import struct
-import sys
 import time
 
 import messages
@@ -136,9 +135,3 @@ def run(kind):
     finally:
         server.kill()
     return port
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in SIDES:
-        sys.exit(f"usage: exchange.py KIND; one of {', '.join(SIDES)}")
-    print(run(sys.argv[1]))

@@ -73,7 +73,6 @@ class TwoWorkersTest(ExampleTest):
     long_run = ""
     hang_notice, hang_notice_s = "", 0
 
-
     def start_long_run(self):
         process = self.start(self.long_run)
         workers = self.line(process, r"process (\d+), .* process (\d+)").groups()

@@ -11,7 +11,6 @@
 #include <cstring>
 #include <deque>
 #include <filesystem>
-#include <fstream>
 #include <gradtail/gradtail.hpp>
 #include <map>
 #include <optional>
@@ -35,7 +34,6 @@ struct Options {
   std::array<std::vector<std::uint64_t>, 2> damaged_frames = {};
   bool swap_ids = false;  ///< whether two answers of worker 1's get each other's ids
   bool verbose = false;
-  std::filesystem::path dump_directory = {};
   std::filesystem::path data = IRIS_DATA;
 };
 
@@ -146,7 +144,6 @@ class Channel {
   [[nodiscard]] std::optional<Message> receive_or_end() {
     // The receive handler. The view borrows from the bytes, so they travel together.
     while (std::optional<std::vector<std::byte>> bytes = connection_.receive()) {
-      dump(*bytes);
       const auto message = gradtail::open(*bytes);
       if (!message) {
         reject(bytes->size(), message.error());
@@ -255,19 +252,6 @@ class Channel {
              *verb == 's' ? traffic_.sent : traffic_.received, ", ",
              names[type < names.size() ? type : 0], ", ", payload_size, " + ", trailer_size,
              " bytes: ", to_string(metadata)));
-  }
-
-  void dump(Bytes message) const {
-    if (options_.dump_directory.empty()) return;
-    std::string number = std::to_string(traffic_.received);
-    number.insert(0, 6 - std::min<std::size_t>(number.size(), 6), '0');
-    const std::filesystem::path file =
-        options_.dump_directory / text("worker", self_, "-", number, ".bin");
-    std::ofstream stream(file, std::ios::binary);
-    stream.write(reinterpret_cast<const char*>(message.data()),
-                 static_cast<std::streamsize>(message.size()));
-    stream.close();
-    if (!stream) throw std::runtime_error("can't write " + file.string());
   }
 
   std::int32_t self_;

@@ -10,11 +10,9 @@
 #include "worker1.hpp"
 
 namespace two_workers {
-
 namespace {
 
 using support::format;
-
 using support::say_result;
 
 constexpr const char* about =
@@ -105,7 +103,6 @@ bool guarded(const char* worker, Run run) {
 
 int run(const Options& options) {
   Flowers flowers = support::read_iris(options.data, static_cast<std::int64_t>(options.in_flight));
-  if (!options.dump_directory.empty()) std::filesystem::create_directories(options.dump_directory);
   const std::array<int, 2> ends = make_connection();
   support::Child child([&] {
     ::close(ends[0]);  // or worker 1 would never see that worker 0 is gone
@@ -151,10 +148,6 @@ int main(int argc, char** argv) {
       ->allow_extra_args(false)
       ->capture_default_str();
   app.add_flag("--verbose", options.verbose, "print the metadata of each message");
-  app.add_option(
-      "--dump", options.dump_directory,
-      "write each received message, refused ones too, to a file in this directory, which "
-      "is made if it isn't there");
   app.add_option("--data", options.data, "the iris data (default: the file in the source tree)");
   return support::run_program(app, argc, argv, [&] {
     for (const std::string& fault : faults) two_workers::apply_fault(fault, options);

@@ -10,7 +10,6 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "examples" / "support"))
 import testing  # noqa: E402
 
-MAGIC = bytes.fromhex("47544CA7")
 HEADER = "sepal_length,sepal_width,petal_length,petal_width,species\n"
 
 
@@ -88,7 +87,7 @@ class Demo(testing.TwoWorkersTest):
         self.assertEqual(sorted(sent), sorted(answered))
 
     def test_help_lists_every_option(self):
-        self.expect_help("epochs", "in-flight", "seed", "fault", "verbose", "dump", "data")
+        self.expect_help("epochs", "in-flight", "seed", "fault", "verbose", "data")
 
     def test_wrong_arguments_are_named_with_what_they_may_be(self):
         self.expect_wrong_arguments(
@@ -117,19 +116,6 @@ class Demo(testing.TwoWorkersTest):
             ):
                 data.write_text(text)
                 self.expect(self.run_program("--data", str(data)), 1, named)
-
-    def test_every_received_message_is_dumped(self):
-        for fault in ("none", "damage"):
-            with tempfile.TemporaryDirectory() as folder:
-                dump = pathlib.Path(folder, "made", "here")
-                result = self.run_program("--epochs=3", f"--fault={fault}", "--dump", str(dump))
-                files = list(dump.iterdir())
-                self.assertEqual(len(files), self.number("messages sent", result))
-                # The damaged one still has its magic: the default seed flips another bit.
-                self.assertTrue(all(file.read_bytes().endswith(MAGIC) for file in files))
-
-    def test_a_dump_that_cannot_be_written_is_an_error(self):
-        self.expect(self.run_program("--dump", "/dev/null/folder"), 1, "/dev/null/folder")
 
 
 if __name__ == "__main__":

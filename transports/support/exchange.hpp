@@ -16,6 +16,7 @@
 
 #include "gradtail/error.hpp"
 #include "gradtail/metadata.hpp"
+#include "gradtail/result.hpp"
 
 namespace exchange {
 
@@ -91,5 +92,44 @@ void check_opened(std::size_t number, const gradtail::AutogradMetadata* metadata
 
 /// Throws std::runtime_error with this text unless it holds.
 void require(bool holds, const std::string& what);
+
+/// Server's side: the same for what `open` returned, and the payload, in one piece or several. Each
+/// has to lie at the start of the next of the `blocks` that isn't empty: nothing was copied.
+/// Returns the answer.
+template <class View, class Blocks>
+std::string check_request(std::size_t number, const gradtail::Result<View>& opened,
+                          const Blocks& blocks) {
+  const gradtail::Error* error = opened ? nullptr : &opened.error();
+  check_opened(number, opened ? &opened->metadata() : nullptr, error);
+  if (!opened) return answer(error);
+  PayloadCheck payload(number);
+  auto block = blocks.begin();
+  const auto check = [&](std::span<const std::byte> piece) {
+    if (piece.empty()) return;
+    while (block->empty()) ++block;
+    require(piece.data() == static_cast<const void*>(block->data()), "the payload was copied");
+    ++block;
+    payload.add(piece);
+  };
+  if constexpr (requires { check(opened->payload()); }) {
+    check(opened->payload());
+  } else {
+    for (const std::span<const std::byte> piece : opened->payload()) check(piece);
+  }
+  payload.finish();
+  return answer(nullptr);
+}
+
+/// Caller's side: checks what `open` made of the answer to request `number`.
+template <class View>
+void check_answer(std::size_t number, const gradtail::Result<View>& opened) {
+  require(opened && opened->metadata() == answer_metadata(number),
+          "the metadata of answer " + std::to_string(number) + " differs");
+  std::string text;
+  for (const std::span<const std::byte> piece : opened->payload()) {
+    text.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+  }
+  check_answer(number, text);
+}
 
 }  // namespace exchange

@@ -2,6 +2,7 @@
 #include "two_processes.hpp"
 
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,6 +74,24 @@ int run(const std::string& name, const std::function<void(const Ready&)>& serve,
   close(ready[0]);
   const int called = served ? guarded(name + ", caller", [&] { call(port); }) : 1;
   return join(name, child, called == 0) + called != 0 ? 1 : 0;
+}
+
+int run_on_sockets(const std::string& name, int type, const std::function<void(int socket)>& serve,
+                   const std::function<void(int socket)>& call, unsigned seconds) {
+  std::array<int, 2> sockets{};
+  if (socketpair(AF_UNIX, type, 0, sockets.data()) != 0) return 1;
+  return run(
+      name,
+      [&](const Ready& ready) {
+        close(sockets[1]);
+        ready(0);
+        serve(sockets[0]);
+      },
+      [&](std::uint16_t /*port*/) {
+        close(sockets[0]);
+        call(sockets[1]);
+      },
+      seconds);
 }
 
 }  // namespace two_processes

@@ -18,4 +18,11 @@ using Ready = std::function<void(std::uint16_t port)>;
 [[nodiscard]] int run(const std::string& name, const std::function<void(const Ready&)>& serve,
                       const std::function<void(std::uint16_t port)>& call, unsigned seconds = 60);
 
+/// The same for processes that meet on two connected local sockets of this type, such as
+/// SOCK_STREAM.
+[[nodiscard]] int run_on_sockets(const std::string& name, int type,
+                                 const std::function<void(int socket)>& serve,
+                                 const std::function<void(int socket)>& call,
+                                 unsigned seconds = 60);
+
 }  // namespace two_processes

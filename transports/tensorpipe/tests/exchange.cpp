@@ -24,11 +24,19 @@ using exchange::require;
 using gradtail::Trailer;
 using gradtail::TrailerScratch;
 
-template <class T>
-T wait_for(std::future<T> future) {
+/// Starts an operation and waits for what its callback is given. Throws what went wrong.
+template <class T = bool>
+T wait_for(const auto& start) {
+  const auto done = std::make_shared<std::promise<std::pair<std::string, T>>>();
+  start([done](const tensorpipe::Error& error, T value = {}) {
+    done->set_value({error ? error.what() : "", std::move(value)});
+  });
+  auto future = done->get_future();
   require(future.wait_for(std::chrono::seconds(10)) == std::future_status::ready,
           "the peer did nothing for 10 s");
-  return future.get();
+  auto [error, value] = future.get();
+  require(error.empty(), error);
+  return std::move(value);
 }
 
 /// What was received: the view that `open` gives lives on it.
@@ -44,41 +52,22 @@ class Channel {
   explicit Channel(std::shared_ptr<tensorpipe::Pipe> pipe) : pipe_(std::move(pipe)) {}
 
   void write(const tensorpipe::Message& message) {
-    const auto done = std::make_shared<std::promise<std::string>>();
-    pipe_->write(message, [done](const tensorpipe::Error& error) { done->set_value(said(error)); });
-    const std::string error = wait_for(done->get_future());
-    require(error.empty(), "write: " + error);
+    wait_for<>([&](auto callback) { pipe_->write(message, callback); });
   }
 
   Received read() {
-    using Described = std::pair<std::string, tensorpipe::Descriptor>;
-    const auto described = std::make_shared<std::promise<Described>>();
-    pipe_->readDescriptor(
-        [described](const tensorpipe::Error& error, tensorpipe::Descriptor descriptor) {
-          described->set_value({said(error), std::move(descriptor)});
-        });
-    auto [error, descriptor] = wait_for(described->get_future());
-    require(error.empty(), "readDescriptor: " + error);
-    return fill(std::move(descriptor));
-  }
-
- private:
-  static std::string said(const tensorpipe::Error& error) { return error ? error.what() : ""; }
-
-  Received fill(tensorpipe::Descriptor descriptor) {
-    Received received{std::move(descriptor), {}, {}};
+    Received received;
+    received.descriptor =
+        wait_for<tensorpipe::Descriptor>([&](auto callback) { pipe_->readDescriptor(callback); });
     for (const auto& payload : received.descriptor.payloads) {
       Bytes& bytes = received.memory.emplace_back(payload.length);
       received.allocation.payloads.push_back({bytes.data()});
     }
-    const auto done = std::make_shared<std::promise<std::string>>();
-    pipe_->read(received.allocation,
-                [done](const tensorpipe::Error& error) { done->set_value(said(error)); });
-    const std::string error = wait_for(done->get_future());
-    require(error.empty(), "read: " + error);
+    wait_for<>([&](auto callback) { pipe_->read(received.allocation, callback); });
     return received;
   }
 
+ private:
   std::shared_ptr<tensorpipe::Pipe> pipe_;
 };
 
@@ -144,39 +133,14 @@ void call_once(Channel& channel, std::size_t number) {
 
   const Received answer = channel.read();
   TrailerScratch scratch;
-  const auto view = gradtail::open(answer.descriptor, answer.allocation, scratch);
-  require(view && view->metadata() == exchange::answer_metadata(number),
-          "the answer to request " + std::to_string(number) + " has other metadata");
-  std::string text;
-  for (const auto segment : view->payload()) {
-    text.append(reinterpret_cast<const char*>(segment.data()), segment.size());
-  }
-  exchange::check_answer(number, text);
-}
-
-/// The view's payload is that of the request, in the memory that was given to TensorPipe.
-template <class View>
-void check_payload(std::size_t number, const View& view, const Received& received) {
-  exchange::PayloadCheck check(number);
-  auto memory = received.memory.begin();
-  for (const std::span<const std::byte> segment : view.payload()) {
-    while (memory->empty()) ++memory;
-    require(segment.data() == memory->data(), "a payload was moved");
-    ++memory;
-    check.add(segment);
-  }
-  check.finish();
+  exchange::check_answer(number, gradtail::open(answer.descriptor, answer.allocation, scratch));
 }
 
 void serve_once(Channel& channel, std::size_t number) {
   const Received received = channel.read();
   TrailerScratch scratch;
-  const auto view = gradtail::open(received.descriptor, received.allocation, scratch);
-  const gradtail::Error* error = view ? nullptr : &view.error();
-  exchange::check_opened(number, view ? &view->metadata() : nullptr, error);
-  if (view) check_payload(number, *view, received);
-
-  std::string text = exchange::answer(error);
+  std::string text = exchange::check_request(
+      number, gradtail::open(received.descriptor, received.allocation, scratch), received.memory);
   tensorpipe::Message answer;
   answer.payloads.push_back({text.data(), text.size(), {}});
   Trailer trailer;
@@ -188,18 +152,12 @@ void serve_once(Channel& channel, std::size_t number) {
 void serve(const two_processes::Ready& ready) {
   Context own;
   const auto listener = own.context->listen({"tcp://127.0.0.1:0"});
-  const auto accepted = std::make_shared<std::promise<std::shared_ptr<tensorpipe::Pipe>>>();
-  listener->accept(
-      [accepted](const tensorpipe::Error& error, std::shared_ptr<tensorpipe::Pipe> pipe) {
-        accepted->set_value(error ? nullptr : std::move(pipe));
-      });
   const std::string url = listener->url("tcp");
   std::uint16_t port = 0;
   std::from_chars(url.data() + url.rfind(':') + 1, url.data() + url.size(), port);
   ready(port);
-  const auto pipe = wait_for(accepted->get_future());
-  require(pipe != nullptr, "nobody was accepted");
-  Channel channel(pipe);
+  Channel channel(wait_for<std::shared_ptr<tensorpipe::Pipe>>(
+      [&](auto callback) { listener->accept(callback); }));
   for (std::size_t number = 0; number < exchange::count; ++number) serve_once(channel, number);
 }
 

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "gradtail/write.hpp"
 #include "printing.hpp"
+#include "reference.hpp"
 
 using gradtail::AutogradMetadata;
 using gradtail::Check;
@@ -24,14 +24,14 @@ using gradtail::Error;
 using gradtail::Field;
 using gradtail::Trailer;
 using gradtail::TrailerScratch;
+using reference::Bytes;
 using tensorpipe::Allocation;
 using tensorpipe::Descriptor;
 using tensorpipe::Message;
 
 namespace {
 
-constexpr AutogradMetadata metadata{
-    .context_id = 7, .message_id = 8, .from_worker_id = 3, .wrapped_message_type = 9};
+constexpr AutogradMetadata metadata = reference::forward;
 
 Message message_of(std::vector<std::string>& payloads) {
   Message message;
@@ -62,20 +62,14 @@ Received received(const Message& message) {
   return result;
 }
 
-/// The bytes of all payloads in memory of its own, cut after each `piece` bytes.
-struct Cut {
-  Cut(const Message& message, std::size_t piece) {
-    for (const Message::Payload& payload : message.payloads) {
-      bytes.append(static_cast<const char*>(payload.data), payload.length);
-    }
-    for (std::size_t at = 0; at < bytes.size(); at += piece) {
-      pieces.add(bytes.data() + at, std::min(piece, bytes.size() - at));
-    }
+/// Bytes received in payloads of `size` each.
+Received cut(Bytes& bytes, std::size_t size) {
+  Received result;
+  for (std::size_t at = 0; at < bytes.size(); at += size) {
+    result.add(bytes.data() + at, std::min(size, bytes.size() - at));
   }
-
-  std::string bytes;
-  Received pieces;
-};
+  return result;
+}
 
 template <class D, class A>
 concept Opens = requires(D&& descriptor, A&& allocation, TrailerScratch& scratch) {
@@ -103,11 +97,7 @@ TEST_CASE("the trailer is one more payload, and the others stay where and what t
   }
   CHECK(message.payloads[3].data == trailer.bytes().data());
   CHECK(message.payloads[3].length == *size);
-
-  std::array<std::byte, gradtail::max_trailer_size> expected;
-  const auto written = gradtail::write_trailer(expected, metadata, 17);
-  REQUIRE(written);
-  CHECK(std::ranges::equal(trailer.bytes(), std::span(expected).first(*written)));
+  CHECK(std::ranges::equal(trailer.bytes(), reference::trailer_of(metadata, 17)));
 }
 
 TEST_CASE("a message of no payload has a trailer as its only one") {
@@ -156,57 +146,48 @@ TEST_CASE("a received message is read in the memory that the receiver gave") {
 }
 
 TEST_CASE("payloads cut anywhere, even in the trailer, are read the same") {
-  std::vector<std::string> payloads{"activations", "labels"};
-  const std::array pairs{DevicePair({0, -1}, {0, -1}), DevicePair({1, 0}, {1, 1})};
-  AutogradMetadata with_map = metadata;
-  with_map.device_map = pairs;
-  Message message = message_of(payloads);
-  Trailer trailer;
-  REQUIRE(gradtail::append(message, with_map, trailer));
-  for (const unsigned piece : {1U, 2U, 3U, 7U, 16U, 50U, 1000U}) {
-    const Cut cut(message, piece);
+  Bytes bytes = reference::message_of(17, reference::mapped);
+  for (const unsigned size : {1U, 2U, 3U, 7U, 16U, 50U, 1000U}) {
+    const Received pieces = cut(bytes, size);
     TrailerScratch scratch;
-    const auto view = cut.pieces.open(scratch);
+    const auto view = pieces.open(scratch);
     REQUIRE(view);
-    CHECK(view->metadata() == with_map);
-    std::string payload;
+    CHECK(view->metadata() == reference::mapped);
+    Bytes payload;
     for (const std::span<const std::byte> segment : view->payload()) {
-      payload.append(reinterpret_cast<const char*>(segment.data()), segment.size());
+      payload.insert(payload.end(), segment.begin(), segment.end());
     }
-    CHECK(payload == "activationslabels");
+    CHECK(payload == reference::payload_of(17));
   }
 }
 
 TEST_CASE("damage, truncation and messages without a trailer are reported by name") {
-  std::vector<std::string> payloads{"activations"};
-  Message message = message_of(payloads);
-  TrailerScratch scratch;
-  CHECK(received(Message{}).descriptor.payloads.empty());
-  const Received empty;
-  CHECK(empty.open(scratch).error().code == Code::absent);
-  const Received bare = received(message);
-  CHECK(bare.open(scratch).error().code == Code::absent);
-
-  Trailer trailer;
-  REQUIRE(gradtail::append(message, metadata, trailer));
-  Cut damaged(message, 1000);
-  damaged.bytes[20] = static_cast<char>(damaged.bytes[20] ^ 1);
-  CHECK(damaged.pieces.open(scratch).error() ==
-        Error{Code::corrupt, Check::checksum, Field::none, damaged.bytes.size() - 8});
-  Cut short_by_its_head(message, 1000);
-  short_by_its_head.pieces.descriptor.payloads[0].length = gradtail::footer_size;
-  short_by_its_head.pieces.allocation.payloads[0].data =
-      short_by_its_head.bytes.data() + short_by_its_head.bytes.size() - gradtail::footer_size;
-  CHECK(short_by_its_head.pieces.open(scratch).error().check == Check::trailer_size);
+  const Bytes message = reference::message_of(17, metadata);
+  Bytes damaged = message;
+  damaged[20] ^= std::byte{1};
+  const std::size_t n = message.size();
+  const struct {
+    Bytes bytes;
+    Error error;
+  } rows[] = {
+      {{}, {Code::absent, Check::magic, Field::none, 0}},
+      {reference::payload_of(17), {Code::absent, Check::magic, Field::none, 13}},
+      {damaged, {Code::corrupt, Check::checksum, Field::none, n - 8}},
+      {Bytes(message.end() - 16, message.end()),
+       {Code::corrupt, Check::trailer_size, Field::none, 0}},
+  };
+  for (auto [bytes, error] : rows) {
+    const Received whole = cut(bytes, 1000);
+    TrailerScratch scratch;
+    CHECK(whole.open(scratch).error() == error);
+  }
 }
 
 TEST_CASE("a trailer over the caller's limit is refused") {
-  Message message;
-  Trailer trailer;
-  REQUIRE(gradtail::append(message, metadata, trailer));
-  const Received in_place = received(message);
+  Bytes bytes = reference::trailer_of(metadata, 0);
+  const Received whole = cut(bytes, 1000);
   TrailerScratch scratch;
-  CHECK(gradtail::open(in_place.descriptor, in_place.allocation, scratch, {.trailer_size = 40})
+  CHECK(gradtail::open(whole.descriptor, whole.allocation, scratch, {.trailer_size = 40})
             .error()
             .code == Code::too_large);
 }

@@ -3,6 +3,7 @@
 // trailer behind the payload, or payload frames and a last one with the trailer.
 #include "exchange.hpp"
 
+#include <array>
 #include <atomic>
 #include <iterator>
 #include <memory>
@@ -27,9 +28,10 @@ constexpr int seconds_to_wait = 10;
 /// Blocks whose messages are still on their way.
 std::atomic<std::size_t> lent = 0;
 
-/// How the request of this number travels.
-enum class Form { one_frame, two_frames, three_payload_frames };
-Form form_of(std::size_t number) { return static_cast<Form>(number % 3); }
+/// The frames of request `number` before the trailer's; 0 for payload and trailer in one.
+std::size_t payload_frames(std::size_t number) {
+  return std::array<std::size_t, 3>{0, 1, 3}[number % 3];
+}
 
 zmq::socket_t socket_of(zmq::context_t& context, zmq::socket_type type) {
   zmq::socket_t socket(context, type);
@@ -92,12 +94,12 @@ void damage(Frames& frames, Damage damage) {
 }
 
 /// Frames in one block of memory, and the trailer's.
-Frames several_frames(std::size_t number, std::size_t payload_frames) {
+Frames several_frames(std::size_t number) {
   const exchange::Message request = exchange::request(number);
   const auto block = std::make_shared<Bytes>(exchange::payload_of(number));
   Frames frames;
   std::size_t at = 0;
-  for (std::size_t left = payload_frames; left > 0; --left) {
+  for (std::size_t left = payload_frames(number); left > 0; --left) {
     const std::size_t size = (request.payload_size - at) / left;
     frames.push_back(frame_in(block, at, size));
     at += size;
@@ -106,18 +108,6 @@ Frames several_frames(std::size_t number, std::size_t payload_frames) {
   require(frames.front().data() == block->data(), "the payload was copied");
   if (request.damage != Damage::none) damage(frames, request.damage);
   return frames;
-}
-
-Frames request_of(std::size_t number) {
-  switch (form_of(number)) {
-    case Form::one_frame:
-      return one_frame(number);
-    case Form::two_frames:
-      return several_frames(number, 1);
-    case Form::three_payload_frames:
-      break;
-  }
-  return several_frames(number, 3);
 }
 
 Frames receive(zmq::socket_t& socket) {
@@ -133,7 +123,8 @@ void call(std::uint16_t port) {
     zmq::socket_t socket = socket_of(context, zmq::socket_type::dealer);
     socket.connect("tcp://127.0.0.1:" + std::to_string(port));
     for (std::size_t number = 0; number < exchange::count; ++number) {
-      require(zmq::send_multipart(socket, request_of(number)).has_value(), "could not send");
+      Frames request = payload_frames(number) == 0 ? one_frame(number) : several_frames(number);
+      require(zmq::send_multipart(socket, request).has_value(), "could not send");
       Frames answer = receive(socket);
       gradtail::TrailerScratch scratch;
       const auto trailer = gradtail::strip(answer, scratch);
@@ -146,59 +137,31 @@ void call(std::uint16_t port) {
   require(lent == 0, std::to_string(lent) + " blocks were never given back");
 }
 
-/// One message as a whole: its payload is in it.
-gradtail::Result<gradtail::TrailerView> open_one(std::size_t number, const zmq::message_t& frame) {
-  const auto opened = gradtail::open(frame);
-  if (!opened) return opened.error();
-  require(opened->payload().data() == frame.data(), "the payload was copied");
-  exchange::PayloadCheck payload(number);
-  payload.add(opened->payload());
-  payload.finish();
-  return gradtail::TrailerView(*opened);
-}
-
-/// Frames as segments: the payload lies in them.
-gradtail::Result<gradtail::TrailerView> open_frames(std::size_t number,
-                                                    std::span<zmq::message_t> frames,
-                                                    gradtail::TrailerScratch& scratch) {
-  const auto opened = gradtail::open(frames, scratch);
-  if (!opened) return opened.error();
-  exchange::PayloadCheck payload(number);
-  auto frame = frames.begin();
-  for (const std::span<const std::byte> piece : opened->payload()) {
-    while (frame->empty()) ++frame;
-    require(piece.data() == frame++->data(), "the payload was copied");
-    payload.add(piece);
-  }
-  payload.finish();
-  return gradtail::TrailerView(*opened);
-}
-
-/// Frames whose last one is taken off: the others are the payload.
-gradtail::Result<gradtail::TrailerView> strip_frames(std::size_t number, Frames& frames,
-                                                     gradtail::TrailerScratch& scratch) {
+/// Takes the last frame off: the others are the payload.
+std::string strip_frames(std::size_t number, Frames& frames) {
   const void* first = frames.front().data();
+  gradtail::TrailerScratch scratch;
   const auto stripped = gradtail::strip(frames, scratch);
-  if (!stripped) return stripped;
-  require(frames.front().data() == first, "the payload was copied");
-  exchange::PayloadCheck payload(number);
-  for (const zmq::message_t& frame : frames) payload.add(bytes_of(frame));
-  payload.finish();
-  return stripped;
+  const gradtail::Error* error = stripped ? nullptr : &stripped.error();
+  exchange::check_opened(number, stripped ? &stripped->metadata() : nullptr, error);
+  if (stripped) {
+    require(frames.front().data() == first, "the payload was copied");
+    exchange::PayloadCheck payload(number);
+    for (const zmq::message_t& frame : frames) payload.add(bytes_of(frame));
+    payload.finish();
+  }
+  return exchange::answer(error);
 }
 
-gradtail::Result<gradtail::TrailerView> take(std::size_t number, Frames& frames,
-                                             gradtail::TrailerScratch& scratch) {
-  switch (form_of(number)) {
-    case Form::one_frame:
-      require(frames.size() == 1, "one frame became several");
-      return open_one(number, frames.front());
-    case Form::two_frames:
-      return strip_frames(number, frames, scratch);
-    case Form::three_payload_frames:
-      break;
+/// Checks the request and returns the answer.
+std::string take(std::size_t number, Frames& frames) {
+  gradtail::TrailerScratch scratch;
+  if (payload_frames(number) == 1) return strip_frames(number, frames);
+  if (payload_frames(number) != 0) {
+    return exchange::check_request(number, gradtail::open(frames, scratch), frames);
   }
-  return open_frames(number, frames, scratch);
+  require(frames.size() == 1, "one frame became several");
+  return exchange::check_request(number, gradtail::open(frames.front()), frames);
 }
 
 void serve(const two_processes::Ready& ready) {
@@ -211,12 +174,8 @@ void serve(const two_processes::Ready& ready) {
     Frames frames = receive(socket);
     zmq::message_t peer = std::move(frames.front());
     frames.erase(frames.begin());
-    gradtail::TrailerScratch scratch;
-    const auto opened = take(number, frames, scratch);
-    const gradtail::Error* error = opened ? nullptr : &opened.error();
-    exchange::check_opened(number, opened ? &opened->metadata() : nullptr, error);
     Frames answer;
-    answer.emplace_back(exchange::answer(error));
+    answer.emplace_back(take(number, frames));
     require(gradtail::append(answer, exchange::answer_metadata(number)).has_value(),
             "the answer's metadata was refused");
     answer.insert(answer.begin(), std::move(peer));

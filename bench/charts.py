@@ -8,7 +8,8 @@ matplotlib.rcParams.update({
     "svg.fonttype": "none", "svg.hashsalt": "gradtail", "font.size": 10, "axes.axisbelow": True,
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "axes.titlelocation": "left",
     "axes.titleweight": "bold", "axes.titlesize": 10.5, "axes.spines.top": False,
-    "axes.spines.right": False})
+    "axes.spines.right": False, "axes.spines.bottom": False, "xtick.bottom": False,
+    "ytick.left": False})
 COLORS = ["#2f6feb", "#1a7f5a", "#9a6700"]
 
 
@@ -29,7 +30,6 @@ def draw_panel(axes, title, unit, groups, logarithmic):
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_yticks(places, labels)
-    axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color="#d0d7de")
     axes.invert_yaxis()
     axes.margins(x=0.14)
@@ -40,7 +40,7 @@ def draw_panel(axes, title, unit, groups, logarithmic):
 
 
 def draw(path, *panels):
-    """Draws panels (title, unit, [(label, [(series, value, text)])], logarithmic) below each other."""
+    """Draws panels (title, unit, [(label, [(series, value, text)])], logarithmic) in a column."""
     heights = [sum(len(bars) + 0.7 for _, bars in groups) + 5 for _, _, groups, _ in panels]
     figure, axes = pyplot.subplots(len(panels), 1, figsize=(8, sum(heights) * 0.2), squeeze=False,
                                    layout="constrained", height_ratios=heights)

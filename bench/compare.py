@@ -5,10 +5,12 @@
 Builds the library of both commits, and this tree's row programs against each. Runs them in turns
 and prints each row's smallest CPU time and, where valgrind is installed, its instructions as
 counted by callgrind. Both are of one iteration, loop included. Rows that end in "portable CRC" run
-on a library that finds no CRC instruction.
+on a library that finds no CRC instruction. Fails if one of gradtail's rows takes more than 1.25
+times as long.
 """
 import argparse
-import pathlib
+import math
+import re
 import shutil
 import subprocess
 import sys
@@ -16,23 +18,24 @@ import sys
 sys.dont_write_bytecode = True
 
 import measure  # noqa: E402: no bytecode of it, either
-from measure import run, say  # noqa: E402
+from measure import PORTABLE, ROOT, git, run, say  # noqa: E402
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 BENCH, WORK = ROOT / "bench", ROOT / "build/bench-compare"
 SHARED = ["main", "job", "floor", "floor_rows", "footer"]
 ROWS = ["gradtail", "gradtail_trailer", "gradtail_reject"]
-PORTABLE, PORTABLE_ROWS = ", portable CRC", r"^(write/write_trailer|read/open|reject/checksum.*)$"
+PORTABLE_ROWS = r"^(write/write_trailer|read/open|reject/checksum.*)$"
+FLOOR = re.compile("loop|(read|write)/(struct|floor)")  # rows that don't use the library
+WORSE = 1.25  # times as long fails
 COMPILE = ["g++", "-std=c++20", "-O2", "-DNDEBUG", "-c"]
 
 
 def check_out(commit):
     """The commit's tree, in a Git worktree that is removed and made again."""
     tree = WORK / "base-tree"
-    run("git", "worktree", "prune", cwd=ROOT)
+    git("worktree", "prune")
     if tree.exists():
-        run("git", "worktree", "remove", "--force", tree, cwd=ROOT)
-    run("git", "worktree", "add", "--detach", tree, commit, cwd=ROOT)
+        git("worktree", "remove", "--force", tree)
+    git("worktree", "add", "--detach", tree, commit)
     return tree
 
 
@@ -97,20 +100,15 @@ def cells(base, new, form):
     return [format(value, form) if value is not None else "" for value in (base, new)] + [ratio]
 
 
-def print_table(base, new):
-    lines = [["row", "base ns", "new ns", "ratio", "base instr.", "new instr.", "ratio"]]
-    names = measure.names(new.program, new.library)
-    for name in [name + suffix for suffix in ("", PORTABLE) for name in names]:
-        if name not in new.times:
-            continue
-        lines.append([name, *cells(base.times.get(name), new.times.get(name), ".2f"),
-                      *cells(base.instructions.get(name), new.instructions.get(name), ".1f")])
+def result_table(base, new, names):
+    lines = [[name, *cells(base.times.get(name), new.times[name], ".2f"),
+              *cells(base.instructions.get(name), new.instructions.get(name), ".1f")]
+             for name in names]
     lines.append(["text of the stripped library, bytes",
-                  *cells(measure.text_size(base.library), measure.text_size(new.library), "d"), "", "", ""])
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    for line in lines:
-        print("  ".join(cell.ljust(width) if i == 0 else cell.rjust(width)
-                        for i, (cell, width) in enumerate(zip(line, widths))).rstrip())
+                  *cells(measure.text_size(base.library), measure.text_size(new.library), "d"),
+                  "", "", ""])
+    head = ["row", "base ns", "new ns", "ratio", "base instr.", "new instr.", "ratio"]
+    return measure.table(head, lines, ("row",))
 
 
 def main():
@@ -121,7 +119,6 @@ def main():
     parser.add_argument("--rounds", type=int, default=10, metavar="N",
                         help="how often both take their turn (default: 10, some 3 minutes)")
     parser.add_argument("--rows", default=".", metavar="REGEX", help="only the rows that it finds")
-    parser.add_argument("--no-instructions", action="store_true", help="times and sizes only")
     arguments = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     sides = [Side("base", check_out(arguments.base)), Side("new", ROOT)]
@@ -129,10 +126,17 @@ def main():
         say(f"measuring, round {count + 1} of {arguments.rounds}")
         for side in sides if count % 2 == 0 else reversed(sides):
             side.measure(arguments.rows)
-    if not arguments.no_instructions and shutil.which("valgrind"):
+    if shutil.which("valgrind"):
         for side in sides:
             side.count_instructions()
-    print_table(*sides)
+    base, new = sides
+    rows = measure.names(new.program, new.library)
+    names = [name for name in rows + [row + PORTABLE for row in rows] if name in new.times]
+    print(result_table(base, new, names))
+    slower = [name for name in names if not FLOOR.match(name)
+              and new.times[name] > WORSE * base.times.get(name, math.inf)]
+    if slower:
+        sys.exit(f"more than {WORSE} times as slow: {'; '.join(slower)}")
 
 
 if __name__ == "__main__":

@@ -12,18 +12,6 @@ namespace {
 // One word, so that it takes one store and one comparison.
 constexpr std::uint64_t size_and_magic = floor_size | std::uint64_t{0x5F464C52} << 32;
 
-template <class T>
-T load(const std::byte* from) {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
-
-template <class T>
-void store(std::byte* to, T value) {
-  std::memcpy(to, &value, sizeof value);
-}
-
 [[gnu::target("sse4.2")]] inline std::uint32_t checksum(std::uint64_t context,
                                                         std::uint64_t message,
                                                         std::uint64_t worker_and_type,

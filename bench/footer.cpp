@@ -4,7 +4,7 @@
 
 #include <nmmintrin.h>
 
-#include <cstring>
+#include "job.hpp"
 
 namespace bench {
 namespace {
@@ -12,18 +12,6 @@ namespace {
 constexpr std::uint32_t magic = 0xA74C5447;
 constexpr std::uint16_t version = 1;
 constexpr std::size_t limit = 4096;
-
-template <class T>
-T load(const std::byte* from) {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
-
-template <class T>
-void store(std::byte* to, T value) {
-  std::memcpy(to, &value, sizeof value);
-}
 
 [[gnu::target("sse4.2")]] std::uint32_t checksum(const std::byte* bytes, std::size_t size,
                                                  std::uint64_t payload_size) {

@@ -5,42 +5,31 @@
 namespace bench {
 namespace {
 
-class DetachedRow {
- public:
-  bool ready() { return fill(codec_, ring_); }
-  [[gnu::always_inline]] bool run(std::size_t i) {
+struct Detached : Forward {
+  template <class Use>
+  static bool read(std::span<const std::byte> message, Use use) {
     const auto opened =
-        gradtail::open_trailer(ring_.message(i).subspan(usual_payload), payload_size_);
+        gradtail::open_trailer(message.subspan(usual_payload), std::uint64_t{usual_payload});
     if (!opened) return false;
-    consume(scalars_of(opened->metadata()), opened->trailer());
+    use(scalars_of(opened->metadata()), message.first(usual_payload));
     return true;
   }
-
- private:
-  Forward codec_;
-  Ring ring_;
-  std::uint64_t payload_size_ = usual_payload;
 };
 
-class CopyRow {
- public:
-  bool ready() { return fill(codec_, ring_); }
-  [[gnu::always_inline]] bool run(std::size_t i) {
+struct Copied : Forward {
+  template <class Use>
+  static bool read(std::span<const std::byte> message, Use use) {
     gradtail::TrailerScratch scratch;
-    const auto opened = gradtail::open_copy(ring_.message(i), scratch);
+    const auto opened = gradtail::open_copy(message, scratch);
     if (!opened) return false;
-    consume(scalars_of(opened->metadata()), opened->payload());
+    use(scalars_of(opened->metadata()), opened->payload());
     return true;
   }
-
- private:
-  Forward codec_;
-  Ring ring_;
 };
 
 [[maybe_unused]] const bool added[] = {
-    add_row<DetachedRow>("read/open_trailer"),
-    add_row<CopyRow>("read/open_copy"),
+    add_row<ReadRow<Detached>>("read/open_trailer"),
+    add_row<ReadRow<Copied>>("read/open_copy"),
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -66,6 +67,18 @@ class Ring {
   std::array<std::byte*, ring_size> starts_;
   std::array<std::span<const std::byte>, ring_size> messages_;
 };
+
+template <class T>
+T load(const std::byte* from) {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+template <class T>
+void store(std::byte* to, T value) {
+  std::memcpy(to, &value, sizeof value);
+}
 
 /// Makes the compiler have these values in registers: what a row reads, it has to read.
 inline void consume(const Scalars& scalars, std::span<const std::byte> payload) {

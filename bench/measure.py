@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the programs with the rows: their times, their instructions, the size of a library."""
+"""Runs the programs with the rows: their times and instructions. The form of all tables."""
 import json
 import os
 import pathlib
+import platform
 import re
 import subprocess
 import sys
 import tempfile
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 COUNT = 1600  # how often callgrind sees each row
+PORTABLE = ", portable CRC"  # ends the names of rows on a library that finds no CRC instruction
 
 
 def say(text):
@@ -27,6 +30,22 @@ def run(*command, library=None, env=None, progress=False, cwd=None):
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr or ''}")
     return done.stdout
+
+
+def git(*arguments):
+    return run("git", "-c", f"safe.directory={ROOT}", *arguments, cwd=ROOT)
+
+
+def commit():
+    """The commit of this tree, and whether what is measured differs from it."""
+    changed = git("status", "--porcelain", "--untracked-files=no", "src", "include", "bench",
+                  "python", ":!bench/results")
+    return git("rev-parse", "--short=10", "HEAD").strip() + (" with changes" if changed else "")
+
+
+def cpu():
+    found = re.search(r"^model name\s*: (.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
+    return found[1] if found else platform.machine()
 
 
 def times(program, pattern, seconds, repetitions, library=None):
@@ -75,3 +94,14 @@ def text_size(library):
         stripped = pathlib.Path(folder, "stripped.so")
         run("strip", "-o", stripped, library / "libgradtail.so")
         return int(run("size", stripped).splitlines()[1].split()[0])
+
+
+def table(head, lines, left=("",)):
+    """Markdown with padded columns; those named in `left` are flush left, the others right."""
+    lines = [[str(cell) for cell in line] for line in lines]
+    widths = [max(3, *map(len, column)) for column in zip(head, *lines)]
+    rule = ["-" * width if name in left else "-" * (width - 1) + ":"
+            for name, width in zip(head, widths)]
+    padded = [[cell.ljust(width) if name in left else cell.rjust(width)
+               for name, cell, width in zip(head, line, widths)] for line in [head, *lines]]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [padded[0], rule, *padded[1:]])

@@ -2,27 +2,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Times the Python package beside pickle and struct, which check nothing.
 
-    bench/python.py [--save]    # needs gradtail installed; --save writes the table of docs/python.md
+    bench/python.py --save    # writes the table of docs/python.md; needs gradtail installed
 
 Each row does one job: put metadata of four scalars behind a payload of 1 KiB, or get it back out of
 a received message, with a view of the payload.
 """
 
 import argparse
-import pathlib
 import pickle
 import platform
-import re
 import statistics
 import struct
-import subprocess
+import sys
 import time
 import timeit
 
 import gradtail
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "python.md"
+sys.dont_write_bytecode = True
+
+import pages  # noqa: E402: no bytecode of it, either
+from measure import commit, cpu, table  # noqa: E402
+
 PAYLOAD = bytes(1024)
 VALUES = ((1 << 48) + 5, (2 << 48) + 7, 2, 271)
 FORMAT = struct.Struct("<qqiI")
@@ -90,32 +91,26 @@ def cell(taken):
     return f"{middle:.0f} ns ± {50 * (high - low) / middle:.0f} %"
 
 
-def table():
+def report():
     for row in ROWS.values():
         assert row[1]()[:4] == VALUES and bytes(row[1]()[4]) == PAYLOAD
     times = measure()
-    lines = ["| | write | read | bytes |", "| --- | --: | --: | --: |"]
-    for name, (write, read, size) in ROWS.items():
-        lines.append(f"| {name} | {cell(times[write])} | {cell(times[read])} | {size} |")
-    commit = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], cwd=ROOT,
-                            capture_output=True, text=True).stdout.strip()
-    cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
-    lines += ["", f"{cpu[1] if cpu else platform.machine()}; {platform.python_implementation()} "
-              f"{platform.python_version()}; commit {commit}; `bench/python.py`; medians of CPU time in "
-              f"{ROUNDS} rounds with half the distance between the quartiles."]
-    return "\n".join(lines)
+    lines = [[name, cell(times[write]), cell(times[read]), size]
+             for name, (write, read, size) in ROWS.items()]
+    return (f"{table(['', 'write', 'read', 'bytes'], lines)}\n\n"
+            f"{cpu()}; {platform.python_implementation()} {platform.python_version()}; commit "
+            f"{commit()}; `bench/python.py`; medians of CPU time in {ROUNDS} rounds with half the "
+            "distance between the quartiles.")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--save", action="store_true", help="write the table of docs/python.md")
     arguments = parser.parse_args()
-    made = table()
+    made = report()
     print(made)
     if arguments.save:
-        marks = "<!-- bench: written by bench/python.py -->", "<!-- /bench -->"
-        before, rest = PAGE.read_text().split(marks[0])
-        PAGE.write_text(f"{before}{marks[0]}\n\n{made}\n\n{marks[1]}{rest.split(marks[1])[1]}")
+        pages.replace("docs/python.md", {"python": made})
 
 
 if __name__ == "__main__":

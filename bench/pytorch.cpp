@@ -4,30 +4,17 @@
 // (it has none), ranges, bytes behind the tuple. Reading copies the payload.
 #include <benchmark/benchmark.h>
 #include <torch/csrc/distributed/rpc/message.h>
-#include <torch/csrc/distributed/rpc/utils.h>
-#include <torch/csrc/jit/serialization/pickle.h>
 #include <torch/csrc/utils/byte_order.h>
 
 #include <vector>
 
 #include "job.hpp"
+#include "pickled_tuple.hpp"
 
 namespace bench {
 namespace {
 
 namespace rpc = torch::distributed::rpc;
-
-/// RpcWithAutograd::toMessageImpl.
-void append(std::vector<char>& payload, const Scalars& scalars) {
-  std::vector<at::IValue> values{static_cast<std::int64_t>(scalars.wrapped_message_type),
-                                 scalars.context_id, scalars.message_id,
-                                 static_cast<std::int64_t>(scalars.from_worker_id),
-                                 c10::Dict<std::string, std::string>()};
-  std::vector<at::Tensor> tensors;
-  std::vector<char> pickled =
-      torch::jit::pickle(c10::ivalue::Tuple::create(std::move(values)), &tensors);
-  rpc::writeWrappedPayload(payload, pickled);
-}
 
 /// rpc::readWrappedPayload, but for the names of types, which it asks a running RPC agent for.
 std::vector<at::IValue> read_wrapped(std::vector<char>& payload, const rpc::Message& message) {
@@ -61,7 +48,7 @@ void read(const rpc::Message& message, Use use) {
 
 std::vector<char> message_of(const Scalars& scalars) {
   std::vector<char> message(usual_payload);
-  append(message, scalars);
+  append_tuple(message, scalars);
   return message;
 }
 
@@ -73,7 +60,7 @@ void write_row(benchmark::State& state) {
   }
   std::size_t i = 0;
   for (auto _ : state) {
-    append(buffers[i], sent[i]);
+    append_tuple(buffers[i], sent[i]);
     benchmark::ClobberMemory();
     buffers[i].resize(usual_payload);
     i = (i + 1) % ring_size;

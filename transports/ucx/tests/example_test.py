@@ -11,9 +11,6 @@ import time
 import unittest
 
 
-PROGRAM = ""
-
-
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -56,56 +53,32 @@ def check(received, sent, last_device):
     assert received[1].count("16777216 bytes for cuda:1, which are still with the sender") == 2
 
 
-def payloads_are_placed_over_tcp():
-    check(*exchange(UCX_TLS="tcp"), "cuda:1")
+class Placement(unittest.TestCase):
+    def test_payloads_are_placed_over_tcp(self):
+        check(*exchange(UCX_TLS="tcp"), "cuda:1")
 
+    def test_payloads_are_placed_over_shared_memory(self):
+        check(*exchange("--shared-memory"), "cuda:1")
 
-def payloads_are_placed_over_shared_memory():
-    check(*exchange("--shared-memory"), "cuda:1")
+    def test_nobody_there_is_said(self):
+        status, output = finish(start("--connect", f"127.0.0.1:{free_port()}", UCX_TLS="tcp"))
+        assert status == 1 and "the peer is gone" in output, (status, output)
 
+    def test_wrong_arguments_are_said(self):
+        for arguments, text in (((), "--listen,--connect"), (("--listen", "1"), "has no :PORT"),
+                                (("--listen", "h:1", "--messages", "0"), "--messages"),
+                                (("--listen", "h:1", "--what"), "--what")):
+            status, output = finish(start(*arguments))
+            assert status == 2 and text in output, (arguments, status, output)
 
-def nobody_there_is_said():
-    status, output = finish(start("--connect", f"127.0.0.1:{free_port()}", UCX_TLS="tcp"))
-    assert status == 1 and "the peer is gone" in output, (status, output)
-
-
-def wrong_arguments_are_said():
-    for arguments, text in (((), "--listen,--connect"), (("--listen", "1"), "has no :PORT"),
-                            (("--listen", "h:1", "--messages", "0"), "--messages"),
-                            (("--listen", "h:1", "--what"), "--what")):
-        status, output = finish(start(*arguments))
-        assert status == 2 and text in output, (arguments, status, output)
-
-
-def the_help_names_each_option():
-    status, output = finish(start("--help"))
-    for option in ("--listen", "--connect", "--messages", "--shared-memory"):
-        assert status == 0 and option in output, output
-
-
-TESTS = (
-    payloads_are_placed_over_tcp,
-    payloads_are_placed_over_shared_memory,
-    nobody_there_is_said,
-    wrong_arguments_are_said,
-    the_help_names_each_option,
-)
-
-
-def run_tests():
-    """The exit status."""
-    suite = unittest.TestSuite(unittest.FunctionTestCase(test, description=test.__name__)
-                               for test in TESTS)
-    return 0 if unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful() else 1
-
-
-def main():
-    global PROGRAM
-    if len(sys.argv) != 2:
-        sys.exit("usage: example_test.py PATH_TO_ucx_placement")
-    PROGRAM = sys.argv[1]
-    return run_tests()
+    def test_the_help_names_each_option(self):
+        status, output = finish(start("--help"))
+        for option in ("--listen", "--connect", "--messages", "--shared-memory"):
+            assert status == 0 and option in output, output
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if len(sys.argv) != 2:
+        sys.exit("usage: example_test.py PATH_TO_ucx_placement")
+    PROGRAM = sys.argv.pop()
+    unittest.main(verbosity=2)

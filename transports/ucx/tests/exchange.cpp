@@ -5,7 +5,6 @@
 
 #include <sys/socket.h>
 
-#include <array>
 #include <cstdio>
 #include <deque>
 #include <map>
@@ -36,13 +35,12 @@ constexpr std::size_t flights = 96;
 constexpr std::size_t flight_sizes[] = {0, 64, 65'536, exchange::most};
 
 /// What UCX is told about a send: as it likes, eager or rendezvous.
-ucp_request_param_t param_of(std::size_t number) {
+unsigned flags_of(std::size_t number) {
   constexpr unsigned flags[] = {0, UCP_AM_SEND_FLAG_EAGER, UCP_AM_SEND_FLAG_RNDV};
-  ucp_request_param_t param{};
-  param.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS;
-  param.flags = flags[number % 3];
-  return param;
+  return flags[number % 3];
 }
+
+ucp_request_param_t param_of(std::size_t number) { return ucx_node::with_flags(flags_of(number)); }
 
 /// A message that arrived, with the memory that its handler chose.
 struct Incoming {
@@ -51,11 +49,6 @@ struct Incoming {
   Bytes payload;
   std::string error;
   bool done = false;
-
-  void finish(ucs_status_t status) {
-    require(status == UCS_OK, std::string("receive: ") + ucs_status_string(status));
-    done = true;
-  }
 };
 
 /// One end: messages queue up as their headers arrive.
@@ -69,11 +62,8 @@ class End {
 
   /// Takes the messages of an id, by a handler that may hold eager data or not.
   void take(unsigned id, std::uint32_t flags) {
-    const auto handler = [](void* arg, const void* header, std::size_t header_length, void* data,
-                            std::size_t length, const ucp_am_recv_param_t* param) {
-      return static_cast<End*>(arg)->arrived(header, header_length, data, length, *param);
-    };
-    node_.set_handler(id, handler, this, flags);
+    node_.handle(
+        id, [this](const ucx_node::Arrived& message) { return arrived(message); }, flags);
   }
 
   /// The next message, whole.
@@ -85,12 +75,12 @@ class End {
   }
 
   /// Sends and waits until it has left.
-  ucs_status_t send(unsigned id, std::span<const std::byte> payload,
-                    const gradtail::AutogradMetadata& metadata, std::size_t number) {
+  void send(unsigned id, std::span<const std::byte> payload,
+            const gradtail::AutogradMetadata& metadata, std::size_t number) {
     Trailer trailer;
     const auto sent = gradtail::send(endpoint_, id, payload, metadata, trailer, param_of(number));
     require(sent.has_value(), "the metadata was refused");
-    return node_.wait(*sent);
+    ucx_node::require_ok(node_.wait(*sent), "send");
   }
 
   /// Sends with any header.
@@ -105,26 +95,20 @@ class End {
   [[nodiscard]] const ucx_node::Node& node() const { return node_; }
 
  private:
-  ucs_status_t arrived(const void* header, std::size_t header_length, void* data,
-                       std::size_t length, const ucp_am_recv_param_t& param) {
+  ucs_status_t arrived(const ucx_node::Arrived& arrived) {
     Incoming& in = *queue_.emplace_back(std::make_unique<Incoming>());
-    const auto message = gradtail::open(header, header_length, data, length, param, in.scratch);
+    const auto message = arrived.open(in.scratch);
     if (!message) {
       in.error = exchange::answer(&message.error());
       in.done = true;
-      return gradtail::refusal(param);
+      return gradtail::refusal(arrived.param);
     }
     in.metadata = message->metadata();
     in.payload.resize(message->payload_size());
-    ucp_request_param_t receive{};
-    receive.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
-    receive.user_data = &in;
-    receive.cb.recv_am = [](void* request, ucs_status_t status, std::size_t, void* arg) {
-      static_cast<Incoming*>(arg)->finish(status);
-      ucp_request_free(request);
-    };
-    const ucs_status_ptr_t request = message->receive(node_.worker(), in.payload, receive);
-    if (!UCS_PTR_IS_PTR(request)) in.finish(UCS_PTR_STATUS(request));
+    node_.receive(*message, in.payload, [&in](ucs_status_t status) {
+      ucx_node::require_ok(status, "receive");
+      in.done = true;
+    });
     return UCS_OK;
   }
 
@@ -136,10 +120,8 @@ class End {
 void call_once(End& end, std::size_t number) {
   const exchange::Message request = exchange::request(number);
   const Bytes bytes = exchange::payload_of(number);
-  ucs_status_t status = UCS_OK;
   if (request.damage == Damage::none) {
-    status = end.send(request_id, bytes, request.metadata, number);
-    require(status == UCS_OK, std::string("send: ") + ucs_status_string(status));
+    end.send(request_id, bytes, request.metadata, number);
   } else {
     const auto trailer = Trailer::make(request.metadata, bytes.size());
     require(trailer.has_value(), "the metadata was refused");
@@ -147,8 +129,8 @@ void call_once(End& end, std::size_t number) {
     exchange::damage_trailer(header, request.damage);
     std::span<const std::byte> payload = bytes;
     if (request.damage == Damage::cut_front) payload = payload.subspan(1);
-    status = end.send_raw(request_id, header, payload, number);
-    const bool told = param_of(number).flags == UCP_AM_SEND_FLAG_RNDV;
+    const ucs_status_t status = end.send_raw(request_id, header, payload, number);
+    const bool told = flags_of(number) == UCP_AM_SEND_FLAG_RNDV;
     require(status == UCS_OK || status == UCS_ERR_REJECTED, ucs_status_string(status));
     require(!told || status == UCS_ERR_REJECTED, "the sender was not told of a refused request");
   }
@@ -171,9 +153,7 @@ void serve_once(End& end, std::size_t number) {
     exchange::check_answer(number, in->error);
     text = in->error;
   }
-  const auto status = end.send(answer_id, std::as_bytes(std::span(text)),
-                               exchange::answer_metadata(number), number);
-  require(status == UCS_OK, std::string("answer: ") + ucs_status_string(status));
+  end.send(answer_id, std::as_bytes(std::span(text)), exchange::answer_metadata(number), number);
 }
 
 /// What a send needs, where it is, until it is complete.
@@ -219,8 +199,7 @@ void serve_many(End& end) {
     Bytes expected(flight_size(number));
     exchange::fill(expected, number);
     require(in->payload == expected, "the payload differs");
-    const auto status = end.send(landed_id, {}, flight_metadata(number), number);
-    require(status == UCS_OK, std::string("answer: ") + ucs_status_string(status));
+    end.send(landed_id, {}, flight_metadata(number), number);
   }
 }
 
@@ -247,12 +226,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s TRANSPORT, one of UCX's, such as tcp or shm\n", argv[0]);
     return 2;
   }
-  std::array<int, 2> sockets{};
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets.data()) != 0) return 1;
-  const auto server = [&](const two_processes::Ready& ready) {
-    ready(0);  // they meet on the sockets
-    serve(argv[1], sockets[0]);
-  };
-  return two_processes::run(std::string("ucx, ") + argv[1], server,
-                            [&](std::uint16_t) { call(argv[1], sockets[1]); });
+  return two_processes::run_on_sockets(
+      std::string("ucx, ") + argv[1], SOCK_SEQPACKET, [&](int socket) { serve(argv[1], socket); },
+      [&](int socket) { call(argv[1], socket); });
 }

@@ -45,17 +45,6 @@ gradtail::AutogradMetadata metadata_of(std::size_t number) {
   return {.context_id = 1, .message_id = static_cast<std::int64_t>(number)};
 }
 
-/// Runs it; 0 unless it throws.
-int guarded(const std::function<void()>& body) {
-  try {
-    body();
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 1;
-  }
-}
-
 /// The other process, with a socket to it. UCX must not have been used before.
 class Peer {
  public:
@@ -66,7 +55,13 @@ class Peer {
     if (child_ == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       ::close(sockets[0]);
-      std::_Exit(guarded([&] { run(sockets[1]); }));
+      try {
+        run(sockets[1]);
+        std::_Exit(0);
+      } catch (const std::exception& error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        std::_Exit(1);
+      }
     }
     ::close(sockets[1]);
     socket = sockets[0];
@@ -102,54 +97,27 @@ class Receiver {
     ucs_status_t status = UCS_INPROGRESS;
   };
 
-  explicit Receiver(const Node& node, std::size_t dies_at = count)
-      : node_(node), dies_at_(dies_at) {
-    node.set_handler(
-        message_id,
-        [](void* arg, const void* header, std::size_t header_length, void* data, std::size_t length,
-           const ucp_am_recv_param_t* param) {
-          return static_cast<Receiver*>(arg)->arrived(header, header_length, data, length, *param);
-        },
-        this);
+  explicit Receiver(Node& node, std::size_t dies_at = count) {
+    node.handle(message_id, [this, &node, dies_at](const ucx_node::Arrived& arrived) {
+      TrailerScratch scratch;
+      const auto message = arrived.open(scratch);
+      require(message.has_value(), "a header was refused");
+      if (message->metadata().message_id == static_cast<std::int64_t>(dies_at)) raise(SIGKILL);
+      Incoming& in = messages.emplace_back();
+      in.metadata = message->metadata();
+      in.memory.resize(message->payload_size());
+      node.receive(*message, in.memory, [&in](ucs_status_t status) { in.status = status; });
+      return UCS_OK;
+    });
   }
 
   [[nodiscard]] bool all_ended() const {
     return std::ranges::none_of(messages,
                                 [](const Incoming& in) { return in.status == UCS_INPROGRESS; });
   }
+  [[nodiscard]] bool is_done() const { return messages.size() == count && all_ended(); }
 
   std::deque<Incoming> messages;
-
- private:
-  ucs_status_t arrived(const void* header, std::size_t header_length, void* data,
-                       std::size_t length, const ucp_am_recv_param_t& param) {
-    TrailerScratch scratch;
-    const auto message = gradtail::open(header, header_length, data, length, param, scratch);
-    require(message.has_value(), "a header was refused");
-    if (message->metadata().message_id == static_cast<std::int64_t>(dies_at_)) raise(SIGKILL);
-    Incoming& in = messages.emplace_back();
-    in.metadata = message->metadata();
-    in.memory.resize(message->payload_size());
-    ucp_request_param_t receive{};
-    receive.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
-    receive.user_data = &in;
-    receive.cb.recv_am = [](void* request, ucs_status_t status, std::size_t, void* arg) {
-      static_cast<Incoming*>(arg)->status = status;
-      ucp_request_free(request);
-    };
-    const ucs_status_ptr_t request = message->receive(node_.worker(), in.memory, receive);
-    if (!UCS_PTR_IS_PTR(request)) in.status = UCS_PTR_STATUS(request);
-    return UCS_OK;
-  }
-
-  const Node& node_;
-  std::size_t dies_at_;
-};
-
-struct Outgoing {
-  Bytes payload = Bytes(payload_size, std::byte{0x55});
-  Trailer trailer;
-  ucs_status_ptr_t request = nullptr;
 };
 
 /// An endpoint that is told when its peer is gone; both ends must ask for that.
@@ -157,33 +125,47 @@ struct Link {
   Link(const Node& node, int socket) : endpoint(node.connect_over(socket, &lost)) {}
 
   std::size_t losses = 0;
-  std::function<void(ucs_status_t)> lost = [this](ucs_status_t) { ++losses; };
+  ucx_node::Told lost = [this](ucs_status_t) { ++losses; };
   ucp_ep_h endpoint;
 };
 
-/// Starts all sends. The payloads stay with the sender until the receiver fetches them.
-void send_all(ucp_ep_h endpoint, std::array<Outgoing, count>& outgoing) {
-  ucp_request_param_t param{};
-  param.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS;
-  param.flags = UCP_AM_SEND_FLAG_RNDV;
-  for (std::size_t i = 0; i < count; ++i) {
-    Outgoing& out = outgoing[i];
-    const auto sent =
-        gradtail::send(endpoint, message_id, out.payload, metadata_of(i), out.trailer, param);
-    require(sent.has_value(), "the metadata was refused");
-    out.request = *sent;
+/// All messages, whose payloads stay with the sender until the receiver fetches them.
+class Sends {
+ public:
+  explicit Sends(ucp_ep_h endpoint) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto sent = gradtail::send(endpoint, message_id, payload_, metadata_of(i), trailers_[i],
+                                       ucx_node::with_flags(UCP_AM_SEND_FLAG_RNDV));
+      require(sent.has_value(), "the metadata was refused");
+      requests_[i] = *sent;
+    }
   }
+
+  /// Waits for all of them, and counts those that failed.
+  std::size_t failures(const Node& node) {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        requests_, [&](ucs_status_ptr_t request) { return node.wait(request) != UCS_OK; }));
+  }
+
+ private:
+  Bytes payload_ = Bytes(payload_size, std::byte{0x55});
+  std::array<Trailer, count> trailers_;
+  std::array<ucs_status_ptr_t, count> requests_{};
+};
+
+void tell(int socket) { require(::send(socket, "!", 1, 0) == 1, "the peer is gone already"); }
+
+void wait_for_word(const Node& node, int socket) {
+  char word = 0;
+  node.progress_until([&] { return ::recv(socket, &word, 1, MSG_DONTWAIT) == 1; }, "the word");
 }
 
 void receiver(int socket, std::size_t dies_at) {
-  const CopyingNode node;
-  Receiver received(node, dies_at);
+  CopyingNode node;
+  const Receiver received(node, dies_at);
   const Link peer(node, socket);
-  node.progress_until([&] { return received.messages.size() == count && received.all_ended(); },
-                      "the receiver's messages");
-  // One end after the other: UCX 1.13 may abort where both close at once.
-  char word = 0;
-  node.progress_until([&] { return ::recv(socket, &word, 1, MSG_DONTWAIT) == 1; }, "the word");
+  node.progress_until([&] { return received.is_done(); }, "the receiver's messages");
+  wait_for_word(node, socket);  // one end after the other: UCX 1.13 may abort where both close
   node.close(peer.endpoint, true);
 }
 
@@ -191,14 +173,12 @@ void receiver(int socket, std::size_t dies_at) {
 void sender(int socket, bool dies) {
   const CopyingNode node;
   const Link peer(node, socket);
-  std::array<Outgoing, count> outgoing;
-  send_all(peer.endpoint, outgoing);
+  Sends sends(peer.endpoint);
   if (dies) {
-    char word = 0;
-    node.progress_until([&] { return ::recv(socket, &word, 1, MSG_DONTWAIT) == 1; }, "the word");
+    wait_for_word(node, socket);
     raise(SIGKILL);
   }
-  for (Outgoing& out : outgoing) require(node.wait(out.request) == UCS_OK, "a send failed");
+  require(sends.failures(node) == 0, "a send failed");
   node.close(peer.endpoint);
 }
 
@@ -209,23 +189,16 @@ void lose_receiver() {
   const CopyingNode node;
   const Link peer(node, doomed.socket);
   {
-    std::array<Outgoing, count> outgoing;
-    send_all(peer.endpoint, outgoing);
+    Sends sends(peer.endpoint);
     node.progress_until([&] { return peer.losses != 0; }, "nobody said that the receiver is gone");
-    std::size_t failed = 0;
-    for (Outgoing& out : outgoing) {
-      if (node.wait(out.request) != UCS_OK) ++failed;
-    }
-    require(failed >= count - killed_at, "sends to a dead peer succeeded");
+    require(sends.failures(node) >= count - killed_at, "sends to a dead peer succeeded");
     node.close(peer.endpoint, true);
   }
   require(WIFSIGNALED(doomed.join()), "the receiver was not killed");
   const Link again(node, next.socket);
-  std::array<Outgoing, count> outgoing;
-  send_all(again.endpoint, outgoing);
-  for (Outgoing& out : outgoing) require(node.wait(out.request) == UCS_OK, "a send failed");
+  require(Sends(again.endpoint).failures(node) == 0, "a send failed");
   node.close(again.endpoint);
-  require(::send(next.socket, "!", 1, 0) == 1, "the second receiver is gone already");
+  tell(next.socket);
   require(next.join() == 0, "the second receiver failed");
 }
 
@@ -233,11 +206,11 @@ void lose_receiver() {
 void lose_sender() {
   Peer doomed([](int socket) { sender(socket, true); });
   Peer next([](int socket) { sender(socket, false); });
-  const CopyingNode node;
+  CopyingNode node;
   Receiver received(node);
   const Link peer(node, doomed.socket);
   node.progress_until([&] { return received.messages.size() > killed_at; }, "headers");
-  require(::send(doomed.socket, "!", 1, 0) == 1, "the sender is gone already");
+  tell(doomed.socket);
   node.progress_until([&] { return peer.losses != 0; }, "nobody said that the sender is gone");
   node.close(peer.endpoint, true);
   node.progress_until([&] { return received.all_ended(); }, "a receive from a dead peer");
@@ -247,8 +220,7 @@ void lose_sender() {
   require(WIFSIGNALED(doomed.join()), "the sender was not killed");
   received.messages.clear();
   const Link again(node, next.socket);
-  node.progress_until([&] { return received.messages.size() == count && received.all_ended(); },
-                      "the second sender's messages");
+  node.progress_until([&] { return received.is_done(); }, "the second sender's messages");
   for (const auto& in : received.messages) require(in.status == UCS_OK, "a receive failed");
   char end = 0;
   node.progress_until([&] { return ::recv(next.socket, &end, 1, MSG_DONTWAIT) == 0; },

@@ -8,14 +8,21 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
+
+#include "gradtail/ucx.hpp"
 
 namespace ucx_node {
 
@@ -29,6 +36,31 @@ struct Setting {
   const char* name;
   const char* value;
 };
+
+/// The parameters of a send with these of UCX's flags.
+inline ucp_request_param_t with_flags(unsigned flags) {
+  ucp_request_param_t param{};
+  param.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS;
+  param.flags = flags;
+  return param;
+}
+
+/// The arguments of a receive handler.
+struct Arrived {
+  const void* header;
+  std::size_t header_length;
+  void* data;
+  std::size_t length;
+  const ucp_am_recv_param_t& param;
+
+  [[nodiscard]] auto open(gradtail::TrailerScratch& scratch) const {
+    return gradtail::open(header, header_length, data, length, param, scratch);
+  }
+};
+using Handler = std::function<ucs_status_t(const Arrived&)>;
+
+/// What is told when a peer is gone, or when a receive is complete.
+using Told = std::function<void(ucs_status_t)>;
 
 /// A context with active messages, and its worker.
 class Node {
@@ -79,8 +111,7 @@ class Node {
   }
 
   /// An endpoint to the worker of this address; `lost` is called when the peer is gone.
-  [[nodiscard]] ucp_ep_h connect(std::span<const std::byte> address,
-                                 std::function<void(ucs_status_t)>* lost = nullptr) const {
+  [[nodiscard]] ucp_ep_h connect(std::span<const std::byte> address, Told* lost = nullptr) const {
     ucp_ep_params_t params{};
     params.field_mask = UCP_EP_PARAM_FIELD_REMOTE_ADDRESS;
     params.address = reinterpret_cast<const ucp_address_t*>(address.data());
@@ -89,7 +120,7 @@ class Node {
       params.err_mode = UCP_ERR_HANDLING_MODE_PEER;
       params.err_handler.arg = lost;
       params.err_handler.cb = [](void* arg, ucp_ep_h, ucs_status_t status) {
-        (*static_cast<std::function<void(ucs_status_t)>*>(arg))(status);
+        (*static_cast<Told*>(arg))(status);
       };
     }
     ucp_ep_h endpoint = nullptr;
@@ -98,8 +129,7 @@ class Node {
   }
 
   /// Connects to the node at the other end of a socket, which calls this too.
-  [[nodiscard]] ucp_ep_h connect_over(int socket,
-                                      std::function<void(ucs_status_t)>* lost = nullptr) const {
+  [[nodiscard]] ucp_ep_h connect_over(int socket, Told* lost = nullptr) const {
     const std::vector<std::byte> own = address();
     std::vector<std::byte> message(1 << 16);
     if (own.size() > message.size() || ::send(socket, own.data(), own.size(), 0) < 0) {
@@ -111,21 +141,44 @@ class Node {
   }
 
   /// Has `handler` called for the messages of this id.
-  void set_handler(unsigned id, ucp_am_recv_callback_t handler, void* arg,
-                   std::uint32_t flags = UCP_AM_FLAG_WHOLE_MSG) const {
+  void handle(unsigned id, Handler handler, std::uint32_t flags = UCP_AM_FLAG_WHOLE_MSG) {
     ucp_am_handler_param_t param{};
     param.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB |
                        UCP_AM_HANDLER_PARAM_FIELD_ARG | UCP_AM_HANDLER_PARAM_FIELD_FLAGS;
     param.id = id;
-    param.cb = handler;
-    param.arg = arg;
+    param.cb = [](void* arg, const void* header, std::size_t header_length, void* data,
+                  std::size_t length, const ucp_am_recv_param_t* received) {
+      return (*static_cast<Handler*>(arg))({header, header_length, data, length, *received});
+    };
+    param.arg = &(handlers_[id] = std::move(handler));
     param.flags = flags;
     require_ok(ucp_worker_set_am_recv_handler(worker(), &param), "ucp_worker_set_am_recv_handler");
   }
 
+  /// In a handler: receives the payload, and tells `done` its status, perhaps at once.
+  void receive(const gradtail::ActiveMessage& message, std::span<std::byte> memory,
+               Told done) const {
+    auto owner = std::make_unique<Told>(std::move(done));
+    ucp_request_param_t param{};
+    param.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
+    param.user_data = owner.get();
+    param.cb.recv_am = [](void* request, ucs_status_t status, std::size_t, void* arg) {
+      const std::unique_ptr<Told> told(static_cast<Told*>(arg));
+      (*told)(status);
+      ucp_request_free(request);
+    };
+    const ucs_status_ptr_t request = message.receive(worker(), memory, param);
+    if (UCS_PTR_IS_PTR(request)) {
+      static_cast<void>(owner.release());  // the callback's, which UCX may have called already
+    } else {
+      (*owner)(UCS_PTR_STATUS(request));
+    }
+  }
+
   /// Makes what progress there is; where there is none, sleeps until there is, 10 ms at most.
   void progress() const {
-    if (ucp_worker_progress(worker()) != 0 || ucp_worker_arm(worker()) != UCS_OK) return;
+    if (ucp_worker_progress(worker()) != 0 || polls) return;
+    if (ucp_worker_arm(worker()) != UCS_OK) return;
     pollfd events{.fd = -1, .events = POLLIN, .revents = 0};
     require_ok(ucp_worker_get_efd(worker(), &events.fd), "ucp_worker_get_efd");
     poll(&events, 1, 10);
@@ -158,17 +211,24 @@ class Node {
       param.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS;
       param.flags = UCP_EP_CLOSE_FLAG_FORCE;
     }
-    static_cast<void>(wait(ucp_ep_close_nbx(endpoint, &param)));
+    try {
+      static_cast<void>(wait(ucp_ep_close_nbx(endpoint, &param)));
+    } catch (const std::exception& error) {  // destructors call this
+      std::fprintf(stderr, "closing an endpoint: %s\n", error.what());
+      std::abort();
+    }
   }
 
+  /// Never sleep, as programs do that need a short latency.
+  bool polls = false;
+
  private:
-  struct Cleanup {
-    void operator()(ucp_context_h context) const { ucp_cleanup(context); }
-  };
   struct Destroy {
+    void operator()(ucp_context_h context) const { ucp_cleanup(context); }
     void operator()(ucp_worker_h worker) const { ucp_worker_destroy(worker); }
   };
-  std::unique_ptr<std::remove_pointer_t<ucp_context_h>, Cleanup> context_;
+  std::map<unsigned, Handler> handlers_;
+  std::unique_ptr<std::remove_pointer_t<ucp_context_h>, Destroy> context_;
   std::unique_ptr<std::remove_pointer_t<ucp_worker_h>, Destroy> worker_;
 };
 

@@ -6,13 +6,12 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "guarded_memory.hpp"
-#include "node.hpp"
+#include "loop.hpp"
 #include "printing.hpp"
 #include "reference.hpp"
 
@@ -25,131 +24,6 @@ using gradtail::Trailer;
 using gradtail::TrailerScratch;
 using reference::Bytes;
 
-namespace {
-
-/// The arguments of a receive handler.
-struct Arrived {
-  const void* header;
-  std::size_t header_length;
-  void* data;
-  std::size_t length;
-  const ucp_am_recv_param_t* param;
-};
-using Handler = std::function<ucs_status_t(const Arrived&)>;
-
-constexpr const char* transports[] = {"self", "tcp", "shm"};
-constexpr unsigned message_id = 7;
-constexpr auto rendezvous = UCP_AM_SEND_FLAG_RNDV;
-constexpr auto eager = UCP_AM_SEND_FLAG_EAGER;
-
-/// A node that talks to itself.
-class Loop {
- public:
-  explicit Loop(const char* transport = "self", std::uint32_t flags = UCP_AM_FLAG_WHOLE_MSG)
-      : node(transport) {
-    node.set_handler(
-        message_id,
-        [](void* arg, const void* header, std::size_t header_length, void* data, std::size_t length,
-           const ucp_am_recv_param_t* param) {
-          auto* loop = static_cast<Loop*>(arg);
-          ++loop->calls;
-          return loop->handler({header, header_length, data, length, param});
-        },
-        this, flags);
-  }
-  ~Loop() { node.close(endpoint); }
-  Loop(const Loop&) = delete;
-  Loop& operator=(const Loop&) = delete;
-
-  /// Sends and waits until sender and receiver are done.
-  template <class Payload>
-  ucs_status_t exchange(Payload&& payload, const AutogradMetadata& metadata, unsigned flags) {
-    Trailer trailer;
-    ucp_request_param_t param{};
-    param.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS;
-    param.flags = flags;
-    const auto sent = gradtail::send(endpoint, message_id, payload, metadata, trailer, param);
-    REQUIRE(sent);
-    const ucs_status_t status = node.wait(*sent);
-    node.progress_until([&] { return calls != 0 && !receiving; }, "receive");
-    return status;
-  }
-
-  /// Sends any bytes as the header, waits until the handler was called, and returns the sender's
-  /// status.
-  ucs_status_t exchange_header(std::span<const std::byte> header,
-                               std::span<const std::byte> payload, unsigned flags) {
-    ucp_request_param_t param{};
-    param.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS;
-    param.flags = flags;
-    const std::size_t before = calls;
-    const ucs_status_t status =
-        node.wait(ucp_am_send_nbx(endpoint, message_id, header.data(), header.size(),
-                                  payload.data(), payload.size(), &param));
-    node.progress_until([&] { return calls != before; }, "receive");
-    return status;
-  }
-
-  /// In a handler: receives. UCX may call back before it returns the request.
-  ucs_status_t receive(const gradtail::ActiveMessage& message, std::span<std::byte> memory) {
-    ucp_request_param_t param{};
-    param.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
-    param.user_data = this;
-    param.cb.recv_am = [](void* request, ucs_status_t status, std::size_t, void* arg) {
-      static_cast<Loop*>(arg)->finish(status);
-      ucp_request_free(request);
-    };
-    receiving = true;
-    const ucs_status_ptr_t request = message.receive(node.worker(), memory, param);
-    if (!UCS_PTR_IS_PTR(request)) finish(UCS_PTR_STATUS(request));
-    return UCS_OK;
-  }
-
-  void finish(ucs_status_t status) {
-    received = status;
-    receiving = false;
-  }
-
-  ucx_node::Node node;
-  ucp_ep_h endpoint = node.connect(node.address());
-  Handler handler;
-  std::size_t calls = 0;
-  bool receiving = false;
-  ucs_status_t received = UCS_INPROGRESS;
-};
-
-auto open(const Arrived& arrived, TrailerScratch& scratch, gradtail::Limits limits = {}) {
-  return gradtail::open(arrived.header, arrived.header_length, arrived.data, arrived.length,
-                        *arrived.param, scratch, limits);
-}
-
-/// How a payload arrives.
-struct Way {
-  std::string name;
-  unsigned send_flags;
-  std::uint32_t handler_flags;
-  bool remote;
-};
-const Way ways[] = {
-    {"eager", eager, UCP_AM_FLAG_WHOLE_MSG, false},
-    {"eager, data kept", eager, UCP_AM_FLAG_WHOLE_MSG | UCP_AM_FLAG_PERSISTENT_DATA, false},
-    {"rendezvous", rendezvous, UCP_AM_FLAG_WHOLE_MSG, true},
-};
-
-/// Runs a test by each transport and each way.
-void each_way(const std::function<void(const Way&, Loop&)>& test) {
-  for (const char* transport : transports) {
-    for (const Way& way : ways) {
-      CAPTURE(std::string(transport));
-      CAPTURE(way.name);
-      Loop loop(transport, way.handler_flags);
-      test(way, loop);
-    }
-  }
-}
-
-}  // namespace
-
 TEST_CASE("a message of any size arrives, metadata first, in the memory that the handler chose") {
   const auto map = reference::pairs(128);
   each_way([&](const Way& way, Loop& loop) {
@@ -159,10 +33,10 @@ TEST_CASE("a message of any size arrives, metadata first, in the memory that the
         const AutogradMetadata metadata = reference::fields_of(set, map);
         const Bytes payload = reference::payload_of(payload_size);
         Bytes memory(payload_size + 8, std::byte{0xEE});
-        loop.calls = 0;
+        const std::size_t before = loop.calls;
         loop.handler = [&](const Arrived& arrived) {
           TrailerScratch scratch;
-          const auto message = open(arrived, scratch);
+          const auto message = arrived.open(scratch);
           REQUIRE(message);
           CHECK(message->metadata() == metadata);
           CHECK(message->payload_size() == payload_size);
@@ -171,7 +45,7 @@ TEST_CASE("a message of any size arrives, metadata first, in the memory that the
           return loop.receive(*message, memory);
         };
         REQUIRE(loop.exchange(payload, metadata, way.send_flags) == UCS_OK);
-        CHECK(loop.calls == 1);
+        CHECK(loop.calls == before + 1);
         CHECK(loop.received == UCS_OK);
         CHECK(std::equal(payload.begin(), payload.end(), memory.begin()));
         CHECK(std::count(memory.end() - 8, memory.end(), std::byte{0xEE}) == 8);
@@ -209,7 +83,7 @@ TEST_CASE("pieces arrive as one payload") {
     Bytes memory(first.size() + second.size());
     loop.handler = [&](const Arrived& arrived) {
       TrailerScratch scratch;
-      const auto message = open(arrived, scratch);
+      const auto message = arrived.open(scratch);
       REQUIRE(message);
       CHECK(message->metadata() == reference::forward);
       return loop.receive(*message, memory);
@@ -255,17 +129,17 @@ TEST_CASE("a bad header is refused, the sender of a remote payload told, and the
       CAPTURE(row.name);
       loop.handler = [&](const Arrived& arrived) {
         TrailerScratch scratch;
-        const auto message = open(arrived, scratch);
+        const auto message = arrived.open(scratch);
         REQUIRE(!message);
         CHECK(message.error() == row.error);
-        return gradtail::refusal(*arrived.param);
+        return gradtail::refusal(arrived.param);
       };
       CHECK(loop.exchange_header(row.header, payload, way.send_flags) ==
             (way.remote ? UCS_ERR_REJECTED : UCS_OK));
     }
     loop.handler = [&](const Arrived& arrived) {
       TrailerScratch scratch;
-      CHECK(open(arrived, scratch));
+      CHECK(arrived.open(scratch));
       return UCS_OK;
     };
     CHECK(loop.exchange_header(good, payload, way.send_flags) == UCS_OK);
@@ -294,10 +168,10 @@ TEST_CASE("memory that is too small gets nothing, and the message can be refused
     Bytes memory(999, std::byte{0xEE});
     loop.handler = [&](const Arrived& arrived) {
       TrailerScratch scratch;
-      const auto message = open(arrived, scratch);
+      const auto message = arrived.open(scratch);
       REQUIRE(message);
       CHECK(loop.receive(*message, memory) == UCS_OK);
-      return gradtail::refusal(*arrived.param);
+      return gradtail::refusal(arrived.param);
     };
     CHECK(loop.exchange(payload, reference::forward, way.send_flags) ==
           (way.remote ? UCS_ERR_REJECTED : UCS_OK));
@@ -361,18 +235,15 @@ TEST_CASE("with UCP_AM_SEND_FLAG_COPY_HEADER the trailer may go when send return
   std::size_t good = 0;
   loop.handler = [&](const Arrived& arrived) {
     TrailerScratch scratch;
-    const auto message = open(arrived, scratch);
+    const auto message = arrived.open(scratch);
     if (message && message->metadata() == reference::full) ++good;
     return UCS_OK;
   };
   std::vector<ucs_status_ptr_t> requests;
   for (int i = 0; i < 100; ++i) {
     Trailer trailer;
-    ucp_request_param_t param{};
-    param.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS;
-    param.flags = UCP_AM_SEND_FLAG_COPY_HEADER;
-    const auto sent =
-        gradtail::send(loop.endpoint, message_id, payload, reference::full, trailer, param);
+    const auto sent = gradtail::send(loop.endpoint, message_id, payload, reference::full, trailer,
+                                     with_flags(UCP_AM_SEND_FLAG_COPY_HEADER));
     REQUIRE(sent);
     requests.push_back(*sent);
     trailer = *Trailer::make({.context_id = 1}, 1);

@@ -139,74 +139,53 @@ class Ends:
         return memory
 
 
-def a_notification_says_what_has_arrived():
-    with Ends() as ends:
-        for size in SIZES:
-            memory = ends.write(size, make("make", size))
+class Exchange(unittest.TestCase):
+    def test_a_notification_says_what_has_arrived(self):
+        with Ends() as ends:
+            for size in SIZES:
+                memory = ends.write(size, make("make", size))
+                notification = notification_from(ends.agent)
+                assert memory.bytes.raw == b"\x55" * size
+                expect_opened("open", size, notification)
+                status, output = run("open", str(size + 1), stdin=notification)
+                assert status == 1 and output.startswith(b"corrupt"), output
+
+    def test_a_notification_before_the_transfer_says_where_it_goes(self):
+        with Ends() as ends:
+            ends.tell("notify", make("make", 4096))
             notification = notification_from(ends.agent)
-            assert memory.bytes.raw == b"\x55" * size
-            expect_opened("open", size, notification)
-            status, output = run("open", str(size + 1), stdin=notification)
+            expect_opened("open", 4096, notification)
+            memory = ends.write(4096, b"")
+            wait_for("the data", lambda: memory.bytes.raw == b"\x55" * 4096)
+
+    def test_a_text_of_ones_own_travels_before_the_trailer(self):
+        with Ends() as ends:
+            ends.tell("notify", make("make-text", "tensor 7"))
+            notification = notification_from(ends.agent)
+            expect_opened("open-text", "", notification)
+            payload, _ = wire.read(notification)[:2]
+            assert payload == b"tensor 7", payload
+
+    def test_a_damaged_notification_is_refused_and_the_next_one_read(self):
+        with Ends() as ends:
+            good = make("make", 64)
+            bad = bytearray(good)
+            bad[20] ^= 1
+            ends.tell("notify", bytes(bad))
+            status, output = run("open", "64", stdin=notification_from(ends.agent))
             assert status == 1 and output.startswith(b"corrupt"), output
-
-
-def a_notification_before_the_transfer_says_where_it_goes():
-    with Ends() as ends:
-        ends.tell("notify", make("make", 4096))
-        notification = notification_from(ends.agent)
-        expect_opened("open", 4096, notification)
-        memory = ends.write(4096, b"")
-        wait_for("the data", lambda: memory.bytes.raw == b"\x55" * 4096)
-
-
-def a_text_of_ones_own_travels_before_the_trailer():
-    with Ends() as ends:
-        ends.tell("notify", make("make-text", "tensor 7"))
-        notification = notification_from(ends.agent)
-        expect_opened("open-text", "", notification)
-        payload, _ = wire.read(notification)[:2]
-        assert payload == b"tensor 7", payload
-
-
-def a_damaged_notification_is_refused_and_the_next_one_read():
-    with Ends() as ends:
-        good = make("make", 64)
-        bad = bytearray(good)
-        bad[20] ^= 1
-        ends.tell("notify", bytes(bad))
-        status, output = run("open", "64", stdin=notification_from(ends.agent))
-        assert status == 1 and output.startswith(b"corrupt"), output
-        ends.tell("notify", good)
-        expect_opened("open", 64, notification_from(ends.agent))
-
-
-TESTS = (
-    a_notification_says_what_has_arrived,
-    a_notification_before_the_transfer_says_where_it_goes,
-    a_text_of_ones_own_travels_before_the_trailer,
-    a_damaged_notification_is_refused_and_the_next_one_read,
-)
-
-
-def run_tests():
-    """The exit status."""
-    suite = unittest.TestSuite(unittest.FunctionTestCase(test, description=test.__name__)
-                               for test in TESTS)
-    return 0 if unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful() else 1
-
-
-def main():
-    global PROGRAM
-    if len(sys.argv) != 2:
-        sys.exit("usage: exchange_test.py PATH_TO_nixl_notification")
-    PROGRAM = sys.argv[1]
-    if load_nixl() is None:
-        print("skipped: this Python has no nixl; run this with one where it was installed by pip")
-        return SKIPPED
-    status = run_tests()
-    sys.stdout.flush()
-    os._exit(status)  # NIXL 1.5.1 crashes as an agent is destroyed whose peer is gone
+            ends.tell("notify", good)
+            expect_opened("open", 64, notification_from(ends.agent))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if len(sys.argv) != 2:
+        sys.exit("usage: exchange_test.py PATH_TO_nixl_notification")
+    PROGRAM = sys.argv.pop()
+    if load_nixl() is None:
+        print("skipped: this Python has no nixl; run this with one where it was installed by pip")
+        sys.exit(SKIPPED)
+    done = unittest.main(verbosity=2, exit=False)
+    sys.stdout.flush()
+    # NIXL 1.5.1 crashes as an agent is destroyed whose peer is gone.
+    os._exit(0 if done.result.wasSuccessful() else 1)

@@ -73,6 +73,7 @@ inline constexpr auto all_sets = [] {
   }
   return sets;
 }();
+static_assert(all_sets.size() == std::size_t{1} << gradtail::detail::field_count);
 
 /// The sets of a few fields that tests name.
 inline constexpr gradtail::detail::FieldSet map_only =

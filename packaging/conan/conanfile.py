@@ -30,7 +30,8 @@ class Gradtail(ConanFile):
         self.version = re.search(r"^  version: '([0-9.]+)'", project, re.MULTILINE)[1]
 
     def export_sources(self):
-        for wanted in ("LICENSE", "meson*", "include/*", "schema/*", "src/*", "transports/*"):
+        for wanted in ("LICENSE", "meson*", "include/*", "integrations/wireshark/*", "schema/*", "src/*",
+                       "transports/*"):
             copy(self, wanted, os.path.join(self.recipe_folder, ROOT), self.export_sources_folder)
 
     def layout(self):

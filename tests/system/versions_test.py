@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The version in meson.build is that of the newest entry of each changelog and of every package."""
+"""The version in meson.build is that of the newest entry of each changelog, of every package and
+of the files that the page on installing names."""
 import json
 import pathlib
 import re
@@ -24,6 +25,9 @@ def main():
         "debian/control": found("debian/control", r"^Package: libgradtail([0-9.]+)$"),
         port: json.loads((ROOT / port).read_text())["version"],
     }
+    page = (ROOT / "docs/install.md").read_text()
+    others |= {f"docs/install.md: {name}": other
+               for name, other in re.findall(r"(gradtail[-/]([0-9]+\.[0-9]+\.[0-9]+))", page)}
     expected = {name: version for name in others}
     expected["debian/control"] = ".".join(version.split(".")[:2])
     wrong = [f"{name} has {other}, not {expected[name]}"

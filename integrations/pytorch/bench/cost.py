@@ -3,14 +3,17 @@
 """What RPCs with autograd and training steps cost: time, CPU, allocations, peak memory.
 
 Three pairs of workers live side by side and take turns: plain PyTorch, trailers on calls alone, and
-trailers on all kinds of messages. So all see the same machine. Each turn gives one median; the ratio of
-the turns of a round is one pair of the confidence interval. Allocations are counted in pairs of their
-own, which aren't timed.
+trailers on all kinds of messages. So all see the same machine. Each turn gives one median, and each
+round one ratio of two ways. A pair may be slow for many rounds, by where the system has placed its
+processes: every few rounds there are new pairs, and the confidence interval resamples these blocks of
+rounds. "call", "in flight" and "16 MiB" are a control: calls and all do the same there, so their ratio
+must be 1. Allocations are counted in pairs of their own, which aren't timed.
 """
 import argparse
+import contextlib
 import ctypes
+import itertools
 import json
-import math
 import os
 import pathlib
 import platform
@@ -20,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 
 JOBS = {  # name: (operations in a turn, what one is)
     "call": (60, "torch.add of two tensors of 3 x 3"),
@@ -32,6 +36,7 @@ JOBS = {  # name: (operations in a turn, what one is)
 WAYS = {"plain": None, "calls": "write,gradients=read,cleanup=read,rref_backward=read",
         "all": "write"}
 PAIRS = [("calls", "plain"), ("all", "plain"), ("all", "calls")]
+BLOCK = 5  # rounds of the same pairs
 
 
 def take(blob, tensor):
@@ -160,6 +165,7 @@ def turn(rpc, job, counting):
 
 def worker(rank, store, counting):
     from torch.distributed import rpc
+    warnings.showwarning = lambda *_, **__: None  # PyTorch turns some on that -W ignore turns off
     options = rpc.TensorPipeRpcBackendOptions(init_method=f"file://{store}", num_worker_threads=4)
     rpc.init_rpc(["client", "server"][rank], rank=rank, world_size=2, rpc_backend_options=options)
     if rank == 0:
@@ -199,39 +205,45 @@ class Pair:
 
 
 def interval(ratios):
-    """The geometric mean, and its 95 % confidence interval by resampling the rounds."""
-    logs = [math.log(ratio) for ratio in ratios]
+    """The median of the rounds' ratios, and its 95 % confidence interval by resampling blocks."""
+    blocks = [ratios[i:i + BLOCK] for i in range(0, len(ratios), BLOCK)]
     chance = random.Random(1)
-    means = sorted(statistics.fmean(chance.choices(logs, k=len(logs))) for _ in range(4000))
-    return [math.exp(statistics.fmean(logs)), math.exp(means[100]), math.exp(means[-101])]
+    medians = sorted(statistics.median(itertools.chain(*chance.choices(blocks, k=len(blocks))))
+                     for _ in range(4000))
+    return [statistics.median(ratios), medians[100], medians[-101]]
+
+
+@contextlib.contextmanager
+def running(library, ways, counter=None):
+    """A pair of workers for each of the ways."""
+    pairs = {}
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            for way in ways:
+                pairs[way] = Pair(library, pathlib.Path(folder), way, counter)
+            yield pairs
+        finally:
+            for pair in pairs.values():
+                pair.end()
 
 
 def measure(library, counter, rounds):
     result = {job: {way: {} for way in WAYS} for job in JOBS}
     turns = {job: {way: [] for way in WAYS} for job in JOBS}
-    with tempfile.TemporaryDirectory() as made:
-        folder, pairs = pathlib.Path(made), {}
-        try:
-            for way in WAYS:
-                pairs[way] = Pair(library, folder, way)
-            for number in range(rounds + 1):
+    for first in range(0, rounds, BLOCK):
+        with running(library, WAYS) as pairs:
+            for number in range(min(BLOCK, rounds - first) + 1):
                 for job in JOBS:
                     for way in random.sample(list(WAYS), len(WAYS)):
                         said = pairs[way].turn(job)
                         if number:  # the first warms up
                             turns[job][way].append(said)
-                print(f"round {number} of {rounds}", file=sys.stderr)
-        finally:
-            for pair in pairs.values():
-                pair.end()
+            print(f"round {first + number} of {rounds}", file=sys.stderr)
+    with running(library, WAYS, counter) as pairs:
         for way in WAYS:
-            pair = Pair(library, folder, way, counter)
-            try:
-                for job in JOBS:
-                    said = pair.turn(job)
-                    result[job][way].update(allocations=said["allocations"], bytes=said["bytes"])
-            finally:
-                pair.end()
+            for job in JOBS:
+                said = pairs[way].turn(job)
+                result[job][way].update(allocations=said["allocations"], bytes=said["bytes"])
     for job, ways in turns.items():
         for way, said in ways.items():
             result[job][way].update(
@@ -260,7 +272,7 @@ def about(rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--library", type=pathlib.Path, help="libgradtail_pytorch.so")
-    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--result", type=pathlib.Path, help="file for the numbers, as JSON")
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--counting", action="store_true", help=argparse.SUPPRESS)

@@ -7,7 +7,7 @@ Needs matplotlib (Debian: python3-matplotlib).
 import json
 import pathlib
 
-from cost import JOBS, WAYS
+from cost import BLOCK, JOBS, WAYS
 
 HERE = pathlib.Path(__file__).resolve().parent
 RESULTS = HERE.parent / "results"
@@ -24,7 +24,7 @@ def chart(result, path):
     figure, axes = plt.subplots(figsize=(7.6, 4), layout="constrained")
     for offset, way in ((-0.15, "calls"), (0.15, "all")):
         ratios = [result[job]["time_ratios"][f"{way} / plain"] for job in JOBS]
-        middles = [ratio[0] for ratio in ratios]
+        middles = [middle for middle, _, _ in ratios]
         axes.errorbar(middles, [row + offset for row in range(len(JOBS))], fmt="o", capsize=3,
                       xerr=[[m - low for m, low, _ in ratios], [high - m for m, _, high in ratios]],
                       label=NAMES[way])
@@ -36,24 +36,30 @@ def chart(result, path):
     figure.savefig(path, metadata={"Date": None})
 
 
+def ratio(result, job, way, other):
+    pair = f"{way} / {other}"
+    known = result[job]["time_ratios"]
+    return "{:.3f} ({:.3f} to {:.3f})".format(*known[pair]) if pair in known else ""
+
+
 def table(result):
     about = result["about"]
-    lines = ["|  | time | of plain | allocations | allocated |", "| --- | --: | --: | --: | --: |"]
-    for job, (_, words) in JOBS.items():
+    lines = ["|  | time | of plain | of trailers on calls | allocations | allocated |",
+             "| --- | --: | --: | --: | --: | --: |"]
+    for job in JOBS:
         for way in WAYS:
-            row, ratio = result[job][way], ""
-            if way != "plain":
-                ratio = "{:.3f} ({:.3f} to {:.3f})".format(
-                    *result[job]["time_ratios"][f"{way} / plain"])
-            lines.append(f"| {words}: {NAMES[way]} | {row['time_us']:,.0f} µs | {ratio} | "
+            row = result[job][way]
+            lines.append(f"| {job}: {NAMES[way]} | {row['time_us']:,.0f} µs | "
+                         f"{ratio(result, job, way, 'plain')} | "
+                         f"{ratio(result, job, way, 'calls')} | "
                          f"{row['allocations']:,.0f} | {row['bytes'] / 2**20:.3f} MiB |")
-    lines += ["", f"{about['machine']}; PyTorch {about['pytorch']}, Python {about['python']}; "
-              f"{about['date']}; `integrations/pytorch/bench/cost.py`. The three took turns, "
-              f"{about['rounds']} rounds: times are medians of the turns' medians, the ratio is "
-              "the mean over the rounds, with its 95 % interval by resampling them. Allocations are "
-              "of both workers together, for one operation, in a run of their own. The machine had "
-              f"other work (load {about['load'][0]} on {about['machine'].rsplit(', ', 1)[-1]}): "
-              "compare rows, and believe no ratio whose interval reaches across 1."]
+    lines += ["", "; ".join(f"{job}: {words}" for job, (_, words) in JOBS.items()) + ".",
+              "", f"{about['machine']}, load {about['load'][0]} before the start; PyTorch "
+              f"{about['pytorch']}, Python {about['python']}; {about['date']}; "
+              f"`integrations/pytorch/bench/cost.py`. The three took turns, {about['rounds']} rounds: "
+              "times are medians of the turns' medians; a ratio is the median over the rounds, with "
+              f"its 95 % interval by resampling blocks of {BLOCK} rounds. Allocations are of both "
+              "workers together, for one operation, in a run of their own."]
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@
 
 Runs with the Python in whose environment the package and PyTorch are. The last line counts the tests.
 """
+import importlib.util
 import os
 import pathlib
 import shutil
@@ -11,10 +12,12 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import venv
 
 LAUNCHER = pathlib.Path(sys.executable).with_name("gradtail-pytorch")
 PLAIN = {key: value for key, value in os.environ.items()
          if not key.startswith("GRADTAIL_") and key not in ("CXX", "LD_PRELOAD", "PYTHONPATH")}
+TORCH = importlib.util.find_spec("torch")
 PASS = """
 import sys
 import torch
@@ -75,6 +78,23 @@ class Package(unittest.TestCase):
             self.assertEqual(status, 0, said)
             self.assertIn(f"{trailers} trailers sent, {trailers} received; {pickles} pickles sent, "
                           f"{pickles} received", said)
+
+    def test_headers_in_the_prefix_of_the_python_are_found(self):
+        """As conda has them. The package is the wheel's, but for its headers."""
+        wheel, prefix = pathlib.Path(TORCH.origin).parent, self.folder / "prefix"
+        venv.create(prefix)
+        packages = next(prefix.glob("lib/python*/site-packages"))
+        (packages / "others.pth").write_text(f"{wheel.parent}\n")
+        (packages / "torch").mkdir()
+        for folder, to in (wheel, packages / "torch"), (wheel / "include", prefix / "include"):
+            for path in folder.iterdir():
+                if path.name != "include":
+                    (to / path.name).symlink_to(path)
+        status, said = run(LAUNCHER, "--check", prefix / "bin/python",
+                           XDG_CACHE_HOME=str(prefix / "cache"))
+        self.assertEqual(status, 0, said)
+        self.assertIn("built in", said)
+        self.assertIn(f"of {prefix}/bin/python", said)
 
     def refused(self, **variables):
         status, said = run(LAUNCHER, "--check", sys.executable,

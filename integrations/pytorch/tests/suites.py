@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs PyTorch's own RPC suites, from its installed package, plain and preloaded.
+"""Runs PyTorch's own RPC suites, from its installed package, preloaded. Tests that don't pass then run
+plain, too.
 
 Every test runs in processes of its own. A test whose two results differ, or which fails both ways and
 isn't known to, runs twice more, both ways, and counts as what it did most often. The exit status is 0
-if no such test is left, trailers travelled in the preloaded run, and no pickles in mode only.
+if no such test is left, and trailers travelled in the preloaded run, which is in mode only, and no
+pickles.
 """
 import argparse
 import collections
@@ -97,7 +99,7 @@ def run_agent(way, agent, names, folder, options):
     environment = dict(os.environ, USE_LIBUV="0", SUITES_AGENT=agent,
                        DISTRIBUTED_TESTS_DEFAULT_TIMEOUT=str(options.limit))
     if way == "preloaded":
-        environment.update(LD_PRELOAD=str(options.library.resolve()), GRADTAIL_PYTORCH=options.mode,
+        environment.update(LD_PRELOAD=str(options.library.resolve()), GRADTAIL_PYTORCH="only",
                            GRADTAIL_PYTORCH_COUNTS=str(counts))
     rows, done = {}, 0
     output.write_text("")
@@ -153,36 +155,29 @@ def totals(runs):
 
 
 def table(runs):
-    """The results as a page: one row for each suite, and one for each test that didn't pass."""
+    """The results as a page: one row for each suite, and one for each test that didn't pass. Tests
+    that were skipped for the same reason share a row."""
     import torch
-    suites = collections.defaultdict(list)
-    for name in runs["plain"]:
-        suites[name.split(".")[0]].append(name)
-    lines = [f"PyTorch {torch.__version__}, Python {sys.version.split()[0]}: {len(runs['plain'])} "
-             f"tests, each in processes of its own. In the preloaded run "
-             + ", ".join(f"{n} {what}" for what, n in totals(runs).items()) + ".", "",
-             "| suite | tests | plain | preloaded | trailers received |", "| --- | --: | --- | --- | --: |"]
-    for suite, names in suites.items():
-        cells = []
-        for way in ("plain", "preloaded"):
-            results = collections.Counter(runs[way][name]["result"] for name in names)
-            cells.append(", ".join(f"{n} {result}" for result, n in sorted(results.items())))
-        trailers = sum((runs["preloaded"][name]["counts"] or [0, 0])[1] for name in names)
-        lines.append(f"| {suite} | {len(names)} | {cells[0]} | {cells[1]} | {trailers} |")
-    lines += ["", "Tests that did not pass both ways:", "",
-              "| test | plain | preloaded | why |", "| --- | --- | --- | --- |"]
+    suites = collections.defaultdict(collections.Counter)
+    for name, row in runs["preloaded"].items():
+        suites[name.split(".")[0]][row["result"]] += 1
+    others = collections.Counter()
     for name, plain in runs["plain"].items():
-        preloaded = runs["preloaded"][name]
-        if {plain["result"], preloaded["result"]} != {"passed"}:
-            why = (plain["why"] or preloaded["why"]).splitlines() or [""]
-            lines.append(f"| {name} | {plain['result']} | {preloaded['result']} | "
-                         + why[0].replace("|", "/")[:120] + " |")
-    lines += ["", "<details><summary>All tests</summary>", "",
-              "| test | plain | preloaded | trailers received |", "| --- | --- | --- | --: |"]
-    lines += [f"| {name} | {plain['result']} | {runs['preloaded'][name]['result']} | "
-              f"{(runs['preloaded'][name]['counts'] or [0, 0])[1]} |"
-              for name, plain in runs["plain"].items()]
-    return "\n".join(lines + ["", "</details>", ""])
+        results = plain["result"], runs["preloaded"][name]["result"]
+        what = name.split(".")[0] if set(results) == {"skipped"} else name
+        others[what, *results, plain["why"].partition("\n")[0].replace("|", "/")[:120]] += 1
+    lines = [f"PyTorch {torch.__version__}, Python {sys.version.split()[0]}: "
+             f"{len(runs['preloaded'])} tests, each in processes of its own: "
+             + ", ".join(f"{n} {what}" for what, n in totals(runs).items()) + ".", "",
+             "| suite | tests | results |", "| --- | --: | --- |"]
+    lines += [f"| {suite} | {results.total()} | "
+              + ", ".join(f"{n} {result}" for result, n in sorted(results.items())) + " |"
+              for suite, results in suites.items()]
+    lines += ["", "Tests that did not pass, and what they do in plain PyTorch:", "",
+              "| tests | number | plain | preloaded | why |", "| --- | --: | --- | --- | --- |"]
+    lines += [f"| {what} | {number} | {plain} | {preloaded} | {why} |"
+              for (what, plain, preloaded, why), number in others.items()]
+    return "\n".join(lines + [""])
 
 
 def main():
@@ -190,12 +185,9 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--library", type=pathlib.Path, help="libgradtail_pytorch.so")
     parser.add_argument("--slice", action="store_true",
-                        help="only these, and plain only where preloaded doesn't pass, in minutes: "
-                             + ", ".join(SLICE))
-    parser.add_argument("--mode", default="only", help="of the preloaded run (only)")
+                        help="only these, in minutes: " + ", ".join(SLICE))
     parser.add_argument("--match", default="", help="only tests whose name contains this")
     parser.add_argument("--limit", type=int, default=240, help="seconds for one test (240)")
-    parser.add_argument("--result", type=pathlib.Path, help="file for the results, as JSON")
     parser.add_argument("--table", type=pathlib.Path, help="file for the results, as Markdown")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -211,16 +203,12 @@ def main():
         def run(way, some):
             return run_way(way, some, folder, options)
         runs = {"preloaded": run("preloaded", names)}
-        # Of a slice, only tests that don't pass have something to compare.
-        failed = [name for name, row in runs["preloaded"].items() if row["result"] != "passed"]
-        runs["plain"] = {**(runs["preloaded"] if options.slice else {}),
-                         **(run("plain", failed if options.slice else names))}
+        runs["plain"] = run("plain", [name for name, row in runs["preloaded"].items()
+                                      if row["result"] != "passed"])
         if unsettled := wrong(runs):
             settle(runs, unsettled, run)
-        if options.result:
-            options.result.write_text(json.dumps({"counts": totals(runs), **runs}, indent=1) + "\n")
     if options.table:
-        options.table.write_text("# PyTorch's own suites, plain and preloaded\n\n" + table(runs))
+        options.table.write_text("# PyTorch's own suites, preloaded\n\n" + table(runs))
     for way, rows in runs.items():
         results = collections.Counter(row["result"] for row in rows.values())
         print(f"{way}: " + ", ".join(f"{n} {result}" for result, n in sorted(results.items())))
@@ -234,8 +222,8 @@ def main():
     counted = totals(runs)
     if not counted["trailers received"]:
         failed.append("no trailer was received")
-    if options.mode == "only" and counted["pickles sent"] + counted["pickles received"]:
-        failed.append("pickles in mode only")
+    if counted["pickles sent"] + counted["pickles received"]:
+        failed.append("pickles travelled")
     for problem in failed[len(names) - same:]:
         print(f"wrong: {problem}")
     print(f"{same} passed, {len(failed)} failed")

@@ -2,12 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What RPCs with autograd and training steps cost: time, CPU, allocations, peak memory.
 
-Three pairs of workers live side by side and take turns: plain PyTorch, trailers on calls alone, and
-trailers on all kinds of messages. So all see the same machine. Each turn gives one median, and each
-round one ratio of two ways. A pair may be slow for many rounds, by where the system has placed its
-processes: every few rounds there are new pairs, and the confidence interval resamples these blocks of
-rounds. "call", "in flight" and "16 MiB" are a control: calls and all do the same there, so their ratio
-must be 1. Allocations are counted in pairs of their own, which aren't timed.
+Three pairs of workers take turns, so that all see the same machine: plain PyTorch, trailers on calls
+alone, and trailers on all kinds of messages. A pair may be slow for many rounds, by where the system
+has placed its processes: so each block of rounds has new pairs, and the interval resamples blocks.
+In "call", "in flight" and "16 MiB" calls and all do the same: their ratio must be 1.
 """
 import argparse
 import contextlib
@@ -253,9 +251,8 @@ def measure(library, counter, rounds):
                 result[job][way][f"{kind}_us"] = statistics.median(all_turns)
                 result[job][way][f"{kind}_us_of_turns"] = all_turns
         for kind in ("time", "cpu"):
-            result[job][f"{kind}_ratios"] = {
-                f"{new} / {old}": interval([b[kind] / a[kind] for a, b in zip(ways[old], ways[new])])
-                for new, old in PAIRS}
+            result[job][f"{kind}_ratios"] = {f"{new} / {old}": interval(
+                [b[kind] / a[kind] for a, b in zip(ways[old], ways[new])]) for new, old in PAIRS}
     return result
 
 

@@ -128,9 +128,6 @@ c10::intrusive_ptr<Message> RpcWithAutograd::toMessageImpl() && {
 
 std::unique_ptr<RpcWithAutograd> RpcWithAutograd::fromMessage(const Message& message) {
   const Nesting nesting;
-  torch_check(message.type() == MessageType::FORWARD_AUTOGRAD_REQ ||
-                  message.type() == MessageType::FORWARD_AUTOGRAD_RESP,
-              "message type ", message.type(), " isn't that of an RPC with autograd");
   if (const auto view = open_trailer(message, Kind::forward, forward)) {
     return from_trailer(message, *view);
   }

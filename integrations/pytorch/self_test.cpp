@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "exchange.hpp"
 #include "gradtail/export.hpp"
-#include "gradtail/torch.hpp"
 #include "preload.hpp"
 
 /// Null where PyTorch's calls reach the replacements, else a sentence. May throw c10::Error.
@@ -30,7 +30,14 @@ namespace autograd = torch::distributed::autograd;
 namespace rpc = torch::distributed::rpc;
 
 using Command = std::unique_ptr<rpc::RpcCommandBase>;
-using Metadata = autograd::AutogradMetadata;
+using autograd::CleanupAutogradContextReq;
+using autograd::PropagateGradientsReq;
+using autograd::RpcWithAutograd;
+using autograd::RRefBackwardReq;
+
+// Any valid ones serve.
+constexpr std::int64_t id = 7;
+constexpr rpc::worker_id_t worker = 1;
 
 std::uint64_t counted(Count what) {
   return gradtail_pytorch_counts()[static_cast<std::size_t>(what)];
@@ -38,19 +45,22 @@ std::uint64_t counted(Count what) {
 
 std::uint64_t sent() { return counted(Count::trailers_sent) + counted(Count::pickles_sent); }
 
+c10::intrusive_ptr<rpc::Message> python_call() {
+  return rpc::PythonCall(rpc::SerializedPyObj("payload", {}), false).toMessage();
+}
+
 /// One command of each replaced type.
 std::vector<std::pair<const char*, Command>> commands() {
-  auto call = rpc::PythonCall(rpc::SerializedPyObj("payload", {}), false).toMessage();
+  const autograd::AutogradMetadata metadata(id, id);
   std::vector<std::pair<const char*, Command>> made;
-  made.emplace_back("RpcWithAutograd", std::make_unique<autograd::RpcWithAutograd>(
-                                           1, rpc::MessageType::FORWARD_AUTOGRAD_REQ,
-                                           Metadata(7, 8), std::move(call)));
-  made.emplace_back("PropagateGradientsReq", std::make_unique<autograd::PropagateGradientsReq>(
-                                                 Metadata(7, 8), std::vector<at::Tensor>(), false));
-  made.emplace_back("CleanupAutogradContextReq",
-                    std::make_unique<autograd::CleanupAutogradContextReq>(7));
+  made.emplace_back("RpcWithAutograd",
+                    std::make_unique<RpcWithAutograd>(
+                        worker, rpc::MessageType::FORWARD_AUTOGRAD_REQ, metadata, python_call()));
+  made.emplace_back("PropagateGradientsReq",
+                    std::make_unique<PropagateGradientsReq>(metadata, std::vector<at::Tensor>()));
+  made.emplace_back("CleanupAutogradContextReq", std::make_unique<CleanupAutogradContextReq>(id));
   made.emplace_back("RRefBackwardReq",
-                    std::make_unique<autograd::RRefBackwardReq>(rpc::RRefId(1, 7), 7, false));
+                    std::make_unique<RRefBackwardReq>(rpc::RRefId(worker, id), id));
   return made;
 }
 
@@ -62,16 +72,15 @@ c10::intrusive_ptr<rpc::Message> send(rpc::RpcCommandBase& command) {
 
 /// A message with a trailer, whatever this process sends.
 c10::intrusive_ptr<rpc::Message> message_of(rpc::MessageType type) {
-  const auto call = rpc::PythonCall(rpc::SerializedPyObj("payload", {}), false).toMessage();
+  const auto call = python_call();
   std::vector<char> payload;
   if (type == rpc::MessageType::FORWARD_AUTOGRAD_REQ) payload = std::move(*call).movePayload();
-  const auto done = append(payload, {.context_id = 7,
-                                     .message_id = 8,
-                                     .from_worker_id = 1,
-                                     .wrapped_message_type = call->type(),
-                                     .rref_created_on = 1,
-                                     .rref_local_id = 7});
-  detail::torch_check(done.has_value(), "no trailer could be written");
+  append_trailer(payload, {.context_id = id,
+                           .message_id = id,
+                           .from_worker_id = worker,
+                           .wrapped_message_type = call->type(),
+                           .rref_created_on = worker,
+                           .rref_local_id = id});
   return c10::make_intrusive<rpc::Message>(std::move(payload), std::vector<at::Tensor>(), type);
 }
 

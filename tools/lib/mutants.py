@@ -45,7 +45,7 @@ NO_CODE = re.compile(r"\s*(template\b(?!.*\bconcept\b)|using\b|namespace\b|stati
 # A call or an assignment: what is left without it is an empty statement.
 REMOVABLE = re.compile(r"(?!(?:return|for|if|while|switch|case|throw)\b)[\w.>\[\]:*-]+(?:\(|\s[-+|&^]?=\s)"
                        r".*;$", re.S)
-BLOCK_HEAD = re.compile(r"(\)|\]|\belse|\bdo|\btry|\bnoexcept|\bconst|\bmutable|\boverride"
+BLOCK_HEAD = re.compile(r"((?:\)|\bconst)(?:\s*&&?)?|\]|\belse|\bdo|\btry|\bnoexcept|\bmutable|\boverride"
                         r"|->\s*[\w:<>&*,\s]+)\s*$|^\s*$")
 TYPE_HEAD = re.compile(r"\s*(?:(?:public|private|protected):\s*)*(?:template\s*<.*>\s*)?(?:inline\s+)?(namespace|struct|class|enum|union|extern)\b",
                        re.S)

@@ -13,6 +13,11 @@ import unittest
 
 LIBRARY = pathlib.Path(sys.argv.pop(1)).resolve()
 LAUNCHER = LIBRARY.parent / "gradtail-pytorch"
+CHECK = """
+check = library.gradtail_pytorch_check
+check.restype = ctypes.c_char_p
+print(check())
+"""
 PLAIN = {key: value for key, value in os.environ.items() if not key.startswith("GRADTAIL_")}
 
 
@@ -44,7 +49,8 @@ class Launcher(unittest.TestCase):
         status, said = run(LAUNCHER, "--mode", "write,cleanup=only", sys.executable, "-c",
                            "import os; print(os.environ['GRADTAIL_PYTORCH'])")
         self.assertEqual((status, said), (0, "write,cleanup=only\n"))
-        for mode in ("write,cleanup", "write,cleanup=", "write,other=read", "cleanup=read"):
+        for mode in ("write,cleanup", "write,cleanup=", "write,=read", "write,other=read",
+                     "cleanup=read"):
             for command in ((LAUNCHER, "--mode", mode, "true"),
                             ("env", f"LD_PRELOAD={LIBRARY}", f"GRADTAIL_PYTORCH={mode}", "true")):
                 status, said = run(*command)
@@ -52,9 +58,11 @@ class Launcher(unittest.TestCase):
                 self.assertIn("rref_backward", said)
 
     def test_it_counts(self):
-        status, said = run(LAUNCHER, "--count", sys.executable, "-c", "pass")
+        status, said = run(LAUNCHER, "--count", sys.executable, "-c",
+                           f"import ctypes, torch\nlibrary = ctypes.CDLL(None){CHECK}")
         self.assertEqual(status, 0)
-        self.assertIn("0 trailers sent, 0 received; 0 pickles sent, 0 received", said)
+        # It writes the four that it receives, too.
+        self.assertIn("8 trailers sent, 4 received; 0 pickles sent, 0 received", said)
 
     def test_it_names_what_it_serves(self):
         status, said = run(LAUNCHER, "--check", sys.executable)
@@ -86,6 +94,14 @@ class Launcher(unittest.TestCase):
         self.assertEqual(status, 2, said)
         self.assertIn("build gradtail for it", said)
 
+    def test_a_pytorch_that_calls_its_own_functions_is_not_served(self):
+        # What is loaded after PyTorch replaces nothing.
+        status, said = run(sys.executable, "-c", "import ctypes, torch\n"
+                           f"library = ctypes.CDLL('{LIBRARY}', ctypes.RTLD_GLOBAL){CHECK}")
+        self.assertEqual(status, 0, said)
+        self.assertIn("this PyTorch doesn't let a preloaded library replace "
+                      "RpcWithAutograd::toMessageImpl", said)
+
     def test_a_bad_mode_is_named(self):
         for command, variables in [((LAUNCHER, "--mode", "red", "true"), {}),
                                    ((LAUNCHER, "true"), {"GRADTAIL_PYTORCH": "red"}),
@@ -108,10 +124,21 @@ class Launcher(unittest.TestCase):
     def test_a_program_may_change_its_folder(self):
         status, said = run(
             sys.executable, "-c", "import ctypes, os, torch; os.chdir('/')\n"
-            "check = ctypes.CDLL(None).gradtail_pytorch_check\n"
-            "check.restype = ctypes.c_char_p\n"
-            "print(check())", LD_PRELOAD=os.path.relpath(LIBRARY, os.getcwd()))
+            f"library = ctypes.CDLL(None){CHECK}", LD_PRELOAD=os.path.relpath(LIBRARY, os.getcwd()))
         self.assertEqual((status, said), (0, "None\n"))
+
+    def test_counts_are_kept_in_a_file_that_is_closed_again(self):
+        mask = os.umask(0)
+        os.umask(mask)
+        for close_first in ("", "<&-"):  # then the file gets number 0
+            with tempfile.TemporaryDirectory() as folder:
+                path = f"{folder}/counts"
+                status, said = run("sh", "-c", f"exec ls -l /proc/self/fd {close_first}",
+                                   LD_PRELOAD=str(LIBRARY), GRADTAIL_PYTORCH_COUNTS=path)
+                self.assertEqual(status, 0, said)
+                self.assertNotIn(path, said)
+                self.assertEqual(os.path.getsize(path), 5 * 8)
+                self.assertEqual(os.stat(path).st_mode & 0o7777, 0o666 & ~mask)
 
     def test_counts_that_cannot_be_kept_are_named_and_end_nothing(self):
         status, said = run("echo", "here", LD_PRELOAD=str(LIBRARY),

@@ -88,7 +88,8 @@ MessagePtr make_call(std::string_view fault, std::int64_t number) {
       else
         add_trailer(payload, honest_call(type));
     }
-  } else if (fault == "tuple-worker") {
+  } else if (fault == "tuple-worker" || fault == "tuple-alone") {
+    if (fault == "tuple-alone") payload.clear();
     add_tuple(payload, type, number);
   } else {
     if (fault == "worker") metadata.from_worker_id = static_cast<std::int32_t>(number);

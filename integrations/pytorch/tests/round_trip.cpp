@@ -192,7 +192,7 @@ std::string cleanups_come_back() {
 std::string rref_backwards_come_back() {
   for (const std::int64_t context : {std::int64_t{-1}, std::int64_t{0}, most}) {
     for (const bool retain : {false, true}) {
-      const rpc::RRefId rref(32767, most);
+      const rpc::RRefId rref = retain ? rpc::RRefId(32767, most) : rpc::RRefId(0, 0);
       const bool same = comes_back<RRefBackwardReq>(
           [&] { return RRefBackwardReq(rref, context, retain); },
           [&](auto& got) {
@@ -205,18 +205,23 @@ std::string rref_backwards_come_back() {
   return {};
 }
 
-/// Ids that mean nothing, which PyTorch never sends.
-std::string refused_backward_values() {
+/// What PyTorch never sends: ids that mean nothing, and a call of nothing.
+std::string refused_messages() {
+  RpcWithAutograd no_call(
+      1, rpc::MessageType::FORWARD_AUTOGRAD_REQ, {7, 8},
+      c10::make_intrusive<rpc::Message>(std::vector<char>(), std::vector<at::Tensor>(),
+                                        rpc::MessageType::PYTHON_CALL));
   PropagateGradientsReq no_context({-1, 8}, {});
   PropagateGradientsReq no_message({7, -1}, {});
   CleanupAutogradContextReq cleanup(-1);
   RRefBackwardReq no_worker(rpc::RRefId(-1, 7), 7);
   RRefBackwardReq no_id(rpc::RRefId(1, -7), 7);
-  rpc::RpcCommandBase* const commands[] = {&no_context, &no_message, &cleanup, &no_worker, &no_id};
+  rpc::RpcCommandBase* const commands[] = {&no_call, &no_context, &no_message,
+                                           &cleanup, &no_worker,  &no_id};
   for (rpc::RpcCommandBase* command : commands) {
     try {
       send(*command);
-      return "a message without an id was sent";
+      return "a message that means nothing was sent";
     } catch (const c10::Error& error) {
       if (std::string(error.what()).find("gradtail") == std::string::npos) return error.what();
     }
@@ -237,7 +242,7 @@ extern "C" GRADTAIL_API const char* round_trip(bool trailers) {
     if (why.empty()) why = rref_backwards_come_back();
     if (why.empty() && trailers) why = unchanged_on_error();
     if (why.empty() && trailers) why = refused_values();
-    if (why.empty() && trailers) why = refused_backward_values();
+    if (why.empty() && trailers) why = refused_messages();
   } catch (const std::exception& error) {
     why = error.what();
   }

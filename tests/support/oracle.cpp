@@ -23,14 +23,8 @@ using gradtail::Check;
 using gradtail::Code;
 using gradtail::Error;
 using gradtail::Field;
+using reference::number;
 using Bytes = std::span<const std::byte>;
-
-std::uint64_t number(Bytes bytes, std::size_t at, std::size_t size) {
-  std::uint64_t value = 0;
-  for (std::size_t i = size; i-- > 0;)
-    value = value << 8 | std::to_integer<unsigned>(bytes[at + i]);
-  return value;
-}
 
 /// A field that section 3 doesn't allow, and its position in the table.
 struct BadField {
@@ -155,14 +149,6 @@ Answer refuse(Code code, Check check, std::size_t offset, Field field = Field::n
   return answer;
 }
 
-bool checksum_holds(Bytes trailer, std::size_t payload_size) {
-  reference::Bytes summed(trailer.begin(), trailer.end() - 8);
-  for (std::size_t i = 0; i < 8; ++i) {
-    summed.push_back(static_cast<std::byte>(std::uint64_t{payload_size} >> 8 * i));
-  }
-  return number(trailer, trailer.size() - 8, 4) == reference::crc32c(summed);
-}
-
 /// Checks 7 to 9.
 Answer read_table(Bytes bytes, std::size_t payload_size) {
   if (number(bytes, 4, 4) != 0x444D4741) {
@@ -192,7 +178,7 @@ Answer open(Bytes message, std::size_t limit) {
   if (size > std::min(limit, gradtail::Limits::most)) {
     return refuse(Code::too_large, Check::limit, n - 16);
   }
-  if (!checksum_holds(message.last(size), n - size)) {
+  if (number(footer, 8, 4) != reference::checksum_of(message.last(size), n - size)) {
     return refuse(Code::corrupt, Check::checksum, n - 8);
   }
   return read_table(message.last(size).first(size - 16), n - size);

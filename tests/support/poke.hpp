@@ -2,8 +2,10 @@
 // Changing a message at a known place, for tests of what a reader refuses.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "reference.hpp"
 
@@ -11,6 +13,25 @@
 inline void poke(reference::Bytes& bytes, std::size_t at, std::uint64_t value, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) {
     bytes.at(at + i) = static_cast<std::byte>(value >> (8 * i));
+  }
+}
+
+/// The message with one bit changed.
+inline reference::Bytes flipped(reference::Bytes message, std::size_t bit) {
+  message[bit / 8] ^= static_cast<std::byte>(1 << bit % 8);
+  return message;
+}
+
+/// Runs `check` on the message with each bit from `first_bit` on changed: with the checksum as it
+/// was and, where the bit is in front of the footer, with one that holds.
+template <class Check>
+void each_flip(const reference::Bytes& message, std::size_t first_bit, Check check) {
+  for (std::size_t bit = first_bit; bit < 8 * message.size(); ++bit) {
+    reference::Bytes changed = flipped(message, bit);
+    check(changed, bit);
+    if (bit / 8 >= message.size() - 16) continue;
+    reference::mend_checksum(changed);
+    check(changed, bit);
   }
 }
 

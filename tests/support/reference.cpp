@@ -15,6 +15,12 @@ void put(Bytes& to, std::uint64_t value, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) to.push_back(static_cast<std::byte>(value >> (8 * i)));
 }
 
+void set_checksum(std::span<std::byte> trailer, std::uint64_t payload_size) {
+  const std::uint32_t checksum = checksum_of(trailer, payload_size);
+  const std::span stored = trailer.last(8);
+  for (std::size_t i = 0; i < 4; ++i) stored[i] = static_cast<std::byte>(checksum >> (8 * i));
+}
+
 }  // namespace
 
 std::uint32_t crc32c(std::span<const std::byte> bytes) {
@@ -26,30 +32,32 @@ std::uint32_t crc32c(std::span<const std::byte> bytes) {
   return ~crc;
 }
 
+std::uint64_t number(std::span<const std::byte> bytes, std::size_t at, std::size_t size) {
+  std::uint64_t value = 0;
+  for (std::size_t i = size; i-- > 0;)
+    value = value << 8 | std::to_integer<unsigned>(bytes[at + i]);
+  return value;
+}
+
+std::uint32_t checksum_of(std::span<const std::byte> trailer, std::uint64_t payload_size) {
+  Bytes summed(trailer.begin(), trailer.end() - 8);
+  put(summed, payload_size, 8);
+  return crc32c(summed);
+}
+
 Bytes trailer_around(Bytes table, std::uint64_t payload_size) {
   while (table.size() % 8 != 0) table.push_back(std::byte{0});
   put(table, table.size() + 16, 4);
   put(table, 1, 2);
   put(table, 0, 2);
-  Bytes summed = table;
-  put(summed, payload_size, 8);
-  put(table, crc32c(summed), 4);
-  put(table, 0xA74C5447, 4);
+  put(table, 0xA74C544700000000, 8);
+  set_checksum(table, payload_size);
   return table;
 }
 
 void mend_checksum(Bytes& message) {
-  std::uint32_t size = 0;
-  for (std::size_t i = 4; i-- > 0;) {
-    size = size << 8 | std::to_integer<std::uint32_t>(message[message.size() - 16 + i]);
-  }
-  const std::size_t payload_size = message.size() - size;
-  const auto begin = message.begin() + static_cast<std::ptrdiff_t>(payload_size);
-  Bytes summed(begin, message.end() - 8);
-  put(summed, payload_size, 8);
-  Bytes checksum;
-  put(checksum, crc32c(summed), 4);
-  std::copy(checksum.begin(), checksum.end(), message.end() - 8);
+  const auto size = static_cast<std::size_t>(number(message, message.size() - 16, 4));
+  set_checksum(std::span(message).last(size), message.size() - size);
 }
 
 Bytes table_of(const gradtail::AutogradMetadata& m) {
@@ -114,6 +122,29 @@ gradtail::AutogradMetadata fields_of(gradtail::detail::FieldSet set,
   return m;
 }
 
+std::span<const Invalid> invalid_metadata() {
+  using enum gradtail::Field;
+  using Map = std::vector<gradtail::DevicePair>;
+  static const Map types = {{{0, 0}, {64, 0}}};
+  static const Map indices = {{{0, -2}, {0, 0}}};
+  static const Map sources = {{{0, 0}, {0, 0}}, {{0, 0}, {0, 1}}};
+  static const Map targets = {{{0, 0}, {0, 0}}, {{0, 1}, {0, 0}}};
+  static const Map many(129);
+  static const Invalid all[] = {
+      {context_id, {.context_id = -2}},
+      {message_id, {.message_id = INT64_MIN}},
+      {from_worker_id, {.from_worker_id = -2}},
+      {device_map_size, {.device_map = many}},
+      {device_map_type, {.device_map = types}},
+      {device_map_index, {.device_map = indices}},
+      {device_map_source, {.device_map = sources}},
+      {device_map_target, {.device_map = targets}},
+      {rref_created_on, {.rref_created_on = INT32_MIN}},
+      {rref_local_id, {.rref_local_id = -2}},
+  };
+  return all;
+}
+
 Bytes payload_of(std::size_t size) {
   Bytes payload;
   for (std::size_t i = 0; i < size; ++i) {
@@ -122,10 +153,19 @@ Bytes payload_of(std::size_t size) {
   return payload;
 }
 
-Bytes message_of(std::size_t payload_size, const gradtail::AutogradMetadata& metadata) {
-  Bytes message = payload_of(payload_size);
+void add_trailer(Bytes& message, const gradtail::AutogradMetadata& metadata) {
+  add_trailer(message, metadata, message.size());
+}
+
+void add_trailer(Bytes& message, const gradtail::AutogradMetadata& metadata,
+                 std::uint64_t payload_size) {
   const Bytes trailer = trailer_of(metadata, payload_size);
   message.insert(message.end(), trailer.begin(), trailer.end());
+}
+
+Bytes message_of(std::size_t payload_size, const gradtail::AutogradMetadata& metadata) {
+  Bytes message = payload_of(payload_size);
+  add_trailer(message, metadata);
   return message;
 }
 

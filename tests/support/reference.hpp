@@ -21,6 +21,12 @@ using Bytes = std::vector<std::byte>;
 /// CRC-32C, a bit at a time.
 std::uint32_t crc32c(std::span<const std::byte> bytes);
 
+/// The number of `size` bytes at `at`, little-endian.
+std::uint64_t number(std::span<const std::byte> bytes, std::size_t at, std::size_t size);
+
+/// The checksum that this trailer ought to have behind a payload of that size.
+std::uint32_t checksum_of(std::span<const std::byte> trailer, std::uint64_t payload_size);
+
 /// A trailer around any table, with a checksum that holds. The table's size is padded to 8.
 Bytes trailer_around(Bytes table, std::uint64_t payload_size);
 
@@ -40,8 +46,22 @@ std::vector<gradtail::DevicePair> pairs(std::size_t count);
 gradtail::AutogradMetadata fields_of(gradtail::detail::FieldSet set,
                                      std::span<const gradtail::DevicePair> map);
 
+/// Metadata with one value that the schema doesn't allow, and the field of its error.
+struct Invalid {
+  gradtail::Field field;
+  gradtail::AutogradMetadata metadata;
+};
+
+/// One for each field of an error, but for retain_graph, whose values are all allowed.
+std::span<const Invalid> invalid_metadata();
+
 /// Bytes that are not zero and no trailer.
 Bytes payload_of(std::size_t size);
+
+/// Appends the trailer for a payload of that size, by default the message's own.
+void add_trailer(Bytes& message, const gradtail::AutogradMetadata& metadata);
+void add_trailer(Bytes& message, const gradtail::AutogradMetadata& metadata,
+                 std::uint64_t payload_size);
 
 /// Payload and trailer.
 Bytes message_of(std::size_t payload_size, const gradtail::AutogradMetadata& metadata);

@@ -41,10 +41,7 @@ std::vector<AutogradMetadata> template_metadata(std::span<const DevicePair> map)
 
 /// Stores the checksum of all these bytes and the payload's size, whatever trailer_size says.
 void mend_whole(Bytes& trailer) {
-  Bytes summed(trailer.begin(), trailer.end() - 8);
-  for (std::size_t i = 0; i < 8; ++i)
-    summed.push_back(static_cast<std::byte>(std::uint64_t{payload_size} >> 8 * i));
-  poke(trailer, trailer.size() - 8, reference::crc32c(summed), 4);
+  poke(trailer, trailer.size() - 8, reference::checksum_of(trailer, payload_size), 4);
 }
 
 template <class CrcStep>
@@ -114,12 +111,11 @@ std::vector<bool> structure_of(const AutogradMetadata& m) {
 TEST_CASE("the fast path by itself reads every template behind any payload") {
   const auto map = reference::pairs(128);
   for (const AutogradMetadata& metadata : template_metadata(map)) {
-    const Bytes trailer = reference::trailer_of(metadata, payload_size);
     for (std::size_t here = 0; here <= payload_size; ++here) {
       Bytes bytes = reference::payload_of(here);
-      bytes.insert(bytes.end(), trailer.begin(), trailer.end());
+      reference::add_trailer(bytes, metadata, payload_size);
       AutogradMetadata read;
-      REQUIRE(reads({bytes, payload_size - here, no_limit}, read) == trailer.size());
+      REQUIRE(reads({bytes, payload_size - here, no_limit}, read) == bytes.size() - here);
       CHECK(read == metadata);
       CHECK(reads({bytes, payload_size - here + 1, no_limit}, read) == 0);
     }
@@ -127,26 +123,21 @@ TEST_CASE("the fast path by itself reads every template behind any payload") {
 }
 
 TEST_CASE("the fast path by itself reads the largest and the smallest values") {
-  AutogradMetadata least{.context_id = 0,
-                         .message_id = 0,
-                         .from_worker_id = 0,
-                         .wrapped_message_type = 1,
-                         .device_map = {}};
-  AutogradMetadata most{.context_id = INT64_MAX,
-                        .message_id = INT64_MAX,
-                        .from_worker_id = INT32_MAX,
-                        .wrapped_message_type = UINT32_MAX,
-                        .device_map = {}};
-  CHECK(reads(reference::trailer_of(least, payload_size)));
-  CHECK(reads(reference::trailer_of(most, payload_size)));
-  least.device_map = reference::two_pairs;
-  most.device_map = reference::two_pairs;
-  CHECK(reads(reference::trailer_of(least, payload_size)));
-  CHECK(reads(reference::trailer_of(most, payload_size)));
-  CHECK(reads(reference::trailer_of({.context_id = 0, .rref_created_on = 0, .rref_local_id = 0},
-                                    payload_size)));
-  CHECK(reads(reference::trailer_of(
-      {.context_id = 0, .rref_created_on = INT32_MAX, .rref_local_id = INT64_MAX}, payload_size)));
+  const AutogradMetadata extremes[] = {
+      {.context_id = 0, .message_id = 0, .from_worker_id = 0, .wrapped_message_type = 1},
+      {.context_id = INT64_MAX,
+       .message_id = INT64_MAX,
+       .from_worker_id = INT32_MAX,
+       .wrapped_message_type = UINT32_MAX},
+      {.context_id = 0, .rref_created_on = 0, .rref_local_id = 0},
+      {.context_id = 0, .rref_created_on = INT32_MAX, .rref_local_id = INT64_MAX},
+  };
+  for (AutogradMetadata metadata : extremes) {
+    CHECK(reads(reference::trailer_of(metadata, payload_size)));
+    if (metadata.wrapped_message_type == 0) continue;
+    metadata.device_map = reference::two_pairs;
+    CHECK(reads(reference::trailer_of(metadata, payload_size)));
+  }
 }
 
 TEST_CASE("the fast path by itself keeps the limit, to the byte") {
@@ -188,8 +179,7 @@ TEST_CASE("of all 1-bit changes with a checksum that holds the fast path takes o
     for (std::size_t bit = 0; bit < trailer.size() * 8; ++bit) {
       CAPTURE(metadata);
       CAPTURE(bit);
-      Bytes changed = trailer;
-      changed[bit / 8] ^= static_cast<std::byte>(1 << bit % 8);
+      Bytes changed = flipped(trailer, bit);
       CHECK_FALSE(reads(changed));
       mend_whole(changed);
       if (bit / 8 >= trailer.size() - 16) {  // the footer has no bit to spare
@@ -227,65 +217,6 @@ TEST_CASE("the fast path by itself declines every size that isn't the map's") {
       AutogradMetadata m;
       CHECK(reads({changed, 0, no_limit}, m) == 0);
     }
-  }
-}
-
-TEST_CASE("the fast path by itself declines values that the schema doesn't allow") {
-  const auto declines = [](const AutogradMetadata& metadata) {
-    CAPTURE(metadata);
-    CHECK_FALSE(reads(reference::trailer_of(metadata, payload_size)));
-  };
-  const auto with = [](AutogradMetadata metadata, auto member, auto value) {
-    metadata.*member = value;
-    return metadata;
-  };
-  for (const std::int64_t value : {std::int64_t{-2}, INT64_MIN}) {
-    for (const AutogradMetadata& metadata : {reference::forward, reference::mapped}) {
-      declines(with(metadata, &AutogradMetadata::context_id, value));
-      declines(with(metadata, &AutogradMetadata::message_id, value));
-      declines(with(metadata, &AutogradMetadata::from_worker_id,
-                    value == -2 ? std::int32_t{-2} : INT32_MIN));
-    }
-    declines({.context_id = value});
-    declines({.context_id = 1, .message_id = value});
-    declines({.context_id = 1, .message_id = value, .retain_graph = true});
-    declines({.context_id = 1, .rref_created_on = 1, .rref_local_id = value});
-    declines({.context_id = 1,
-              .rref_created_on = value == -2 ? std::int32_t{-2} : INT32_MIN,
-              .rref_local_id = 1});
-  }
-}
-
-TEST_CASE("the fast path by itself declines a bool of any other value than the writer's") {
-  Bytes trailer = reference::trailer_of(reference::fields_of(retained_fields, {}), payload_size);
-  const std::size_t at =
-      layout_of(retained_fields, 0)
-          .at[gradtail::detail::slot_of_vt(gradtail::fbs::AutogradMetadata::VT_RETAIN_GRAPH)];
-  for (std::uint32_t value = 2; value < 256; ++value) {
-    poke(trailer, at, value, 1);
-    mend_whole(trailer);
-    CHECK_FALSE(reads(trailer));
-  }
-  poke(trailer, at, 1, 1);
-  mend_whole(trailer);
-  CHECK(reads(trailer));
-}
-
-TEST_CASE("the fast path by itself declines device maps that the schema doesn't allow") {
-  using Map = std::vector<DevicePair>;
-  const Map maps[] = {
-      {{{64, 0}, {0, 0}}},
-      {{{0, 0}, {-1, 0}}},
-      {{{0, -2}, {0, 0}}},
-      {{{0, 0}, {0, -128}}},
-      {{{0, 0}, {0, 0}}, {{0, 0}, {0, 1}}},
-      {{{0, 1}, {0, 0}}, {{0, 0}, {0, 1}}},
-      {{{0, 0}, {0, 1}}, {{0, 1}, {0, 1}}},
-      reference::pairs(129),
-  };
-  for (const Map& map : maps) {
-    const auto metadata = reference::fields_of(mapped_fields, map);
-    CHECK_FALSE(reads(reference::trailer_of(metadata, payload_size)));
   }
 }
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "gradtail/open.hpp"
+#include "messages.hpp"
 #include "printing.hpp"
-#include "reference.hpp"
 
 using gradtail::TrailerScratch;
 using reference::Bytes;
@@ -35,14 +35,6 @@ struct Buffers {
   std::list<Bytes> parts;
   std::vector<iovec> vectors;
 };
-
-Bytes joined(const auto& segments) {
-  Bytes all;
-  for (const std::span<const std::byte> bytes : segments) {
-    all.insert(all.end(), bytes.begin(), bytes.end());
-  }
-  return all;
-}
 
 template <class R>
 constexpr bool takes = requires(R segments) {

@@ -3,7 +3,6 @@
 #include "guarded_memory.hpp"
 
 #include <doctest/doctest.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "gradtail/gradtail.hpp"
+#include "messages.hpp"
 #include "poke.hpp"
 #include "printing.hpp"
 #include "reference.hpp"
@@ -26,13 +26,12 @@ using guarded::page_size;
 using guarded::Pages;
 using guarded::PinnedBytes;
 using reference::Bytes;
-using Segments = std::vector<std::span<const std::byte>>;
 
 namespace {
 
 std::vector<AutogradMetadata> metadata_sets() {
   static const auto map = reference::pairs(128);
-  std::vector<AutogradMetadata> sets = {reference::forward, reference::mapped, reference::full};
+  std::vector<AutogradMetadata> sets;
   for (const auto set : reference::all_sets) {
     sets.push_back(reference::fields_of(set, reference::two_pairs));
   }
@@ -79,25 +78,6 @@ TEST_CASE("a trailer is written behind a payload that can't be touched") {
   }
 }
 
-TEST_CASE("a payload that can't be touched is sent and received as a segment") {
-  const ForbiddenPayload payload;
-  for (const AutogradMetadata& metadata : metadata_sets()) {
-    const auto trailer = gradtail::Trailer::make(metadata, payload.size);
-    REQUIRE(trailer);
-    const std::span bytes = trailer->bytes();
-    const std::array<iovec, 2> gathered = {
-        iovec{payload.pages.bytes().data(), payload.size},
-        iovec{const_cast<std::byte*>(bytes.data()), bytes.size()}};
-    TrailerScratch scratch;
-    const auto message = gradtail::open(gathered, scratch);
-    REQUIRE(message);
-    check_view(*message, metadata, payload.size);
-    const std::span first = *message->payload().begin();
-    CHECK(first.data() == payload.pages.bytes().data());
-    CHECK(first.size() == payload.size);
-  }
-}
-
 TEST_CASE("a message in one piece is opened and stripped without a touch of its payload") {
   const ForbiddenPayload payload;
   for (const AutogradMetadata& metadata : metadata_sets()) {
@@ -128,7 +108,7 @@ TEST_CASE("a message in pieces is opened without a touch of its payload, whateve
       check_view(*opened, metadata, payload.size);
       CHECK(opened->payload_size() == payload.size);
     }
-    Segments bytewise = {message.first(page_size), message.subspan(page_size, page_size)};
+    Spans bytewise = {message.first(page_size), message.subspan(page_size, page_size)};
     for (const std::byte& byte : message.subspan(payload.size)) bytewise.emplace_back(&byte, 1);
     const auto opened = gradtail::open(bytewise, scratch);
     REQUIRE(opened);
@@ -166,13 +146,6 @@ TEST_CASE("what the footer refuses is refused without a touch of anything before
 }
 
 namespace {
-
-/// Whether two ways to read gave the same metadata or the same error.
-template <class A, class B>
-bool same(const Result<A>& a, const Result<B>& b) {
-  if (a && b) return a->metadata() == b->metadata();
-  return !a && !b && a.error() == b.error();
-}
 
 /// Reads a message in every way, with its ends and those of the scratch at forbidden memory.
 class FencedReader {
@@ -219,10 +192,7 @@ class FencedReader {
 
 /// Makes the checksum hold, where trailer_size lets it be found.
 void mend(Bytes& message) {
-  std::size_t size = 0;
-  for (std::size_t i = 0; i < 4; ++i) {
-    size |= std::to_integer<std::size_t>(message[message.size() - 16 + i]) << 8 * i;
-  }
+  const auto size = reference::number(message, message.size() - 16, 4);
   if (size >= 16 && size <= message.size()) reference::mend_checksum(message);
 }
 

@@ -6,10 +6,8 @@
 #include <array>
 #include <cstddef>
 #include <deque>
-#include <forward_list>
 #include <iterator>
 #include <list>
-#include <memory_resource>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,11 +57,6 @@ concept GivesBytes = requires(T&& trailer) {
   std::forward<T>(trailer).bytes();
 };
 
-template <class T>
-concept Points = requires(T&& result) {
-  std::forward<T>(result).operator->();
-};
-
 template <class R>
 concept PointsInto = requires(R&& result) {
   std::forward<R>(result).operator->();
@@ -79,25 +72,10 @@ struct Convertible {
   operator std::span<const std::byte>() const;  // NOLINT
 };
 
-/// Trivially copyable, and yet it holds its bytes.
-struct Block {
-  char bytes[64];
-  std::size_t used;
-  const void* data() const { return bytes; }
-  std::size_t size() const { return used; }
-};
-
 /// As asio::const_buffer: no range, but data() and size().
 struct ConstBuffer {
   const void* data() const;
   std::size_t size() const;
-};
-
-/// As ConstBuffer, but it owns its bytes.
-struct OwningBuffer {
-  const void* data() const { return bytes.data(); }
-  std::size_t size() const { return bytes.size(); }
-  std::string bytes;
 };
 
 /// Trivially copyable and as small as a pointer or two, and yet it holds its bytes.
@@ -153,21 +131,16 @@ inline constexpr bool gradtail::enable_borrowed_segment<contracts::ConstBuffer> 
 using namespace contracts;  // NOLINT: named only because its functions have no bodies
 
 TEST_CASE("bytes that stay are opened, an owner that goes doesn't compile") {
-  static_assert(Opens<std::vector<char>&>);
   static_assert(Opens<const std::vector<unsigned char>&>);
-  static_assert(Opens<std::string&>);
-  static_assert(Opens<std::array<std::byte, 64>&>);
   static_assert(Opens<char(&)[64]>);
   static_assert(Opens<std::span<const std::byte>>);
   static_assert(Opens<std::span<char>>);
   static_assert(Opens<std::string_view>);
   static_assert(Opens<std::string_view, Limits>);
-  static_assert(!Opens<std::vector<char>>);
   static_assert(!Opens<std::vector<std::byte>>);  // which would convert to the span overload
   static_assert(!Opens<const std::vector<std::byte>>);
   static_assert(!Opens<std::vector<std::byte>, Limits>);
   static_assert(!Opens<std::string>);
-  static_assert(!Opens<std::pmr::string>);
   static_assert(!Opens<std::array<std::byte, 64>>);
   static_assert(!Opens<char[64]>);
   static_assert(!Opens<ConvertingOwner>);
@@ -196,13 +169,6 @@ TEST_CASE("segments that stay are opened, an owner of segments that goes doesn't
 
 TEST_CASE("segments are bytes, data() and size(), or an iovec; no owning temporaries") {
   static_assert(SegmentRange<Spans>);
-  static_assert(SegmentRange<std::array<iovec, 3>>);
-  static_assert(SegmentRange<std::span<const iovec>>);
-  static_assert(SegmentRange<std::list<std::string>>);
-  static_assert(SegmentRange<std::forward_list<std::vector<char>>>);
-  static_assert(SegmentRange<std::deque<std::string_view>>);
-  static_assert(SegmentRange<std::vector<ConstBuffer>>);
-  static_assert(SegmentRange<std::vector<OwningBuffer>>);
   static_assert(SegmentRange<Generated<std::span<const std::byte>>>);
   static_assert(SegmentRange<Generated<ConstBuffer>>);
   static_assert(SegmentRange<Generated<iovec>>);
@@ -210,7 +176,6 @@ TEST_CASE("segments are bytes, data() and size(), or an iovec; no owning tempora
   static_assert(!SegmentRange<Generated<std::string>>);
   static_assert(!SegmentRange<Generated<std::vector<std::byte>>>);
   static_assert(!SegmentRange<Generated<std::array<std::byte, 8>>>);
-  static_assert(!SegmentRange<Generated<OwningBuffer>>);
   static_assert(!SegmentRange<Generated<InlineBuffer>>);
   static_assert(!SegmentRange<Generated<InlineIovec>>);
   static_assert(SegmentRange<std::vector<InlineBuffer>> && SegmentRange<std::vector<InlineIovec>>);
@@ -222,12 +187,6 @@ TEST_CASE("segments are bytes, data() and size(), or an iovec; no owning tempora
 }
 
 TEST_CASE("containers of bytes that grow and shrink are appended to and stripped, others aren't") {
-  static_assert(ByteContainer<std::vector<char>>);
-  static_assert(ByteContainer<std::vector<unsigned char>>);
-  static_assert(ByteContainer<std::vector<std::byte>>);
-  static_assert(ByteContainer<std::string>);
-  static_assert(ByteContainer<std::pmr::vector<char>>);
-  static_assert(ByteContainer<std::pmr::string>);
   static_assert(!ByteContainer<std::array<char, 64>>);
   static_assert(!ByteContainer<WithoutResize>);
   static_assert(!ByteContainer<WithoutReserve>);
@@ -242,7 +201,6 @@ TEST_CASE("containers of bytes that grow and shrink are appended to and stripped
   static_assert(Appends<std::string&>);
   static_assert(!Appends<std::string>);
   static_assert(!Appends<const std::string&>);
-  static_assert(Strips<std::string&, TrailerScratch&>);
   static_assert(!Strips<std::string, TrailerScratch&>);
   static_assert(!Strips<const std::string&, TrailerScratch&>);
   static_assert(!Strips<std::string&, TrailerScratch>);
@@ -261,14 +219,10 @@ TEST_CASE("trailers are written to memory that stays, and lend their bytes only 
   static_assert(!GivesBytes<Trailer>);
   static_assert(!GivesBytes<const Trailer>);
   static_assert(PointsInto<Result<Trailer>&> && PointsInto<const Result<Trailer>&>);
-  static_assert(!PointsInto<Result<Trailer>> && !PointsInto<const Result<Trailer>>);
+  static_assert(!PointsInto<Result<Trailer>>);  // Trailer::make(...)->bytes() would dangle
+  static_assert(!PointsInto<const Result<Trailer>>);
   static_assert(!OpensBraced<std::vector<std::byte>> && !Opens<Convertible>);
   static_assert(!Opens<std::span<volatile char>>);
-  static_assert(!Writes<const std::vector<char>&> && Writes<std::vector<char>&>);
-  static_assert(!Segment<Block> && Segment<Block&>);
-  static_assert(Points<Result<Trailer>&> && Points<const Result<Trailer>&>);
-  static_assert(!Points<Result<Trailer>>);  // Trailer::make(...)->bytes() would dangle
-  static_assert(!Points<const Result<Trailer>>);
   // Of a temporary, the value itself: a reference to it or into it would dangle.
   static_assert(std::is_same_v<decltype(open(Spans{}[0]).value()), MessageView>);
   static_assert(std::is_same_v<decltype(*open(Spans{}[0])), MessageView>);

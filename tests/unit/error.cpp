@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors as text, and Result.
+// Errors as values and as text.
+#include "gradtail/error.hpp"
+
 #include <doctest/doctest.h>
 
-#include <memory>
 #include <string>
 
-#include "gradtail/result.hpp"
 #include "printing.hpp"
 
 using gradtail::Check;
 using gradtail::Code;
 using gradtail::Error;
 using gradtail::Field;
-using gradtail::Result;
 
 namespace {
 
@@ -97,31 +96,6 @@ TEST_CASE("errors are equal where code, check, field and offset are") {
   CHECK(error != Error{Code::invalid, Check::layout, Field::context_id, 42});
   CHECK(error != Error{Code::invalid, Check::values, Field::message_id, 42});
   CHECK(error != Error{Code::invalid, Check::values, Field::context_id, 43});
-}
-
-TEST_CASE("a result has its value or its error") {
-  Result<int> value = 7;
-  CHECK(value);
-  CHECK(value.has_value());
-  CHECK(*value == 7);
-  CHECK(value.value() == 7);
-  CHECK(value.value_or(9) == 7);
-  *value = 8;
-  CHECK(std::as_const(value).value() == 8);
-  const Error why{Code::corrupt, Check::checksum, Field::none, 3};
-  value = why;
-  CHECK_FALSE(value);
-  CHECK(value.error() == why);
-  CHECK(value.value_or(9) == 9);
-}
-
-TEST_CASE("a result gives up a value that can only be moved") {
-  Result<std::unique_ptr<int>> made(std::make_unique<int>(5));
-  const std::unique_ptr<int> taken = *std::move(made);
-  CHECK(*taken == 5);
-  const Result<std::string> in_place(std::in_place, 3U, 'x');
-  CHECK(in_place->size() == 3);
-  CHECK(*in_place == "xxx");
 }
 
 TEST_CASE("checks and fields have names") {

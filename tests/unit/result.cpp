@@ -36,6 +36,20 @@ TEST_CASE("a result has std::expected's member names, categories and constants")
   static_assert(bad.error() == Error{Code::corrupt, Check::checksum, Field::none, 9});
   constexpr Result<std::string_view> in_place(std::in_place, "text", 2U);
   static_assert(in_place->size() == 2);
+}
+
+TEST_CASE("a result has its value or its error, whichever was assigned last") {
+  Result<int> result = 7;
+  *result = 8;
+  CHECK(std::as_const(result).value() == 8);
+  const Error why{Code::corrupt, Check::checksum, Field::none, 3};
+  result = why;
+  CHECK_FALSE(result);
+  CHECK(result.error() == why);
+  CHECK(result.value_or(9) == 9);
+}
+
+TEST_CASE("a result gives up a value that can only be moved") {
   Result<std::unique_ptr<int>> only_moves = std::make_unique<int>(7);
   const std::unique_ptr<int> taken = *std::move(only_moves);
   CHECK(*taken == 7);

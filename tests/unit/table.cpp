@@ -3,8 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstring>
-#include <functional>
 #include <numeric>
 
 #include "autograd_metadata_generated.h"
@@ -22,6 +20,13 @@ using namespace gradtail::detail;  // NOLINT: the table of fields
 using reference::Bytes;
 
 namespace {
+
+/// The table that the builder has begun, with our identifier.
+Bytes finish(flatbuffers::FlatBufferBuilder& builder, flatbuffers::uoffset_t start) {
+  builder.Finish(flatbuffers::Offset<fbs::AutogradMetadata>(builder.EndTable(start)), "AGMD");
+  const auto* bytes = reinterpret_cast<const std::byte*>(builder.GetBufferPointer());
+  return {bytes, bytes + builder.GetSize()};
+}
 
 /// A table built field by field, in the order given.
 Bytes build(const AutogradMetadata& m, std::span<const unsigned> order, bool force_defaults) {
@@ -41,10 +46,7 @@ Bytes build(const AutogradMetadata& m, std::span<const unsigned> order, bool for
     };
     for_each_field(Either{add_scalar, add_map});
   }
-  builder.Finish(flatbuffers::Offset<fbs::AutogradMetadata>(builder.EndTable(start)), "AGMD");
-  Bytes table(builder.GetSize());
-  std::memcpy(table.data(), builder.GetBufferPointer(), table.size());
-  return table;
+  return finish(builder, start);
 }
 
 std::vector<unsigned> all_slots() {
@@ -61,12 +63,24 @@ void check_reads(const Bytes& message, const AutogradMetadata& expected) {
   });
 }
 
+/// Where things are in the table of every field.
+constexpr Layout full = layout_of(all_fields, 2);
+
+/// The position of a field's slot in that table's vtable.
+constexpr std::size_t slot_at(unsigned id) { return full.vtable + 4 + 2 * std::size_t{id}; }
+
+/// A change to that table: `size` bytes at `at`.
+struct Change {
+  const char* name;
+  std::size_t at;
+  std::uint64_t value;
+  std::size_t size;
+};
+
 /// The message of every field, changed, with a checksum that holds.
-Bytes changed(const std::function<void(Bytes&, const Layout&)>& change) {
+Bytes changed(const Change& change) {
   Bytes message = reference::message_of(24, reference::full);
-  Bytes table(message.begin() + 24, message.end());
-  change(table, layout_of(all_fields, 2));
-  std::copy(table.begin(), table.end(), message.begin() + 24);
+  poke(message, 24 + change.at, change.value, change.size);
   reference::mend_checksum(message);
   return message;
 }
@@ -94,67 +108,40 @@ TEST_CASE("stored defaults and a stored empty map read as absent") {
 }
 
 TEST_CASE("invalid layouts are refused as such, at the table") {
-  struct Row {
-    const char* name;
-    std::function<void(Bytes&, const Layout&)> change;
-  };
-  const auto slot = [](const Layout& layout, unsigned id) {
-    return layout.vtable + 4 + 2 * std::size_t{id};
-  };
-  const auto root = [](std::uint32_t to) {
-    return [to](Bytes& t, const Layout&) { poke(t, 0, to, 4); };
-  };
-  const auto vtable_at = [](std::uint32_t distance) {
-    return [distance](Bytes& t, const Layout& l) { poke(t, l.table, distance, 4); };
-  };
-  const auto vtable_size = [](std::uint16_t size) {
-    return [size](Bytes& t, const Layout& l) { poke(t, l.vtable, size, 2); };
-  };
-  const auto map_offset = [](std::uint32_t to) {
-    return [to](Bytes& t, const Layout& l) { poke(t, l.at[DeviceMap::slot], to, 4); };
-  };
-  const auto map_size = [](std::uint32_t to) {
-    return [to](Bytes& t, const Layout& l) { poke(t, l.map, to, 4); };
-  };
-  const auto size = static_cast<std::uint32_t>(layout_of(all_fields, 2).size);
-  std::vector<Row> rows = {
-      {"root offset 0", root(0)},
-      {"root offset past the end", root(size)},
-      {"root table's first word past the end", root(size - 2)},
-      {"root offset not a multiple of 4", root(30)},
-      {"root offset of 2 GiB", root(0x80000000)},
-      {"root offset of 4 GiB - 1", root(0xFFFFFFFF)},
-      {"vtable before the buffer", vtable_at(1000)},
-      {"vtable behind the buffer", vtable_at(0xFFFFFC00)},
-      {"vtable at an odd place", vtable_at(21)},
-      {"vtable's distance is the lowest number", vtable_at(0x80000000)},
-      {"vtable size odd", vtable_size(19)},
-      {"vtable size past the end", vtable_size(0xFFFE)},
-      {"map offset 0", map_offset(0)},
-      {"map offset past the end", map_offset(size)},
-      {"map offset not a multiple of 4", map_offset(5)},
-      {"map offset 2 GiB", map_offset(0x80000000)},
-      {"map offset 4 GiB - 4", map_offset(0xFFFFFFFC)},
-      {"map one pair too long", map_size(3)},
-      {"map of 2^30 pairs", map_size(0x40000000)},
-      {"map of 2^30 + 1 pairs, whose bytes wrap to 4", map_size(0x40000001)},
-      {"map of 2^32 - 1 pairs", map_size(0xFFFFFFFF)},
+  const std::size_t map_offset = full.at[DeviceMap::slot];
+  std::vector<Change> changes = {
+      {"root offset 0", 0, 0, 4},
+      {"root offset past the end", 0, full.size, 4},
+      {"root table's first word past the end", 0, full.size - 2, 4},
+      {"root offset not a multiple of 4", 0, 30, 4},
+      {"root offset of 2 GiB", 0, 0x80000000, 4},
+      {"root offset of 4 GiB - 1", 0, 0xFFFFFFFF, 4},
+      {"vtable before the buffer", full.table, 1000, 4},
+      {"vtable behind the buffer", full.table, 0xFFFFFC00, 4},
+      {"vtable at an odd place", full.table, 21, 4},
+      {"vtable's distance is the lowest number", full.table, 0x80000000, 4},
+      {"vtable size odd", full.vtable, 19, 2},
+      {"vtable size past the end", full.vtable, 0xFFFE, 2},
+      {"map offset 0", map_offset, 0, 4},
+      {"map offset past the end", map_offset, full.size, 4},
+      {"map offset not a multiple of 4", map_offset, 5, 4},
+      {"map offset 2 GiB", map_offset, 0x80000000, 4},
+      {"map offset 4 GiB - 4", map_offset, 0xFFFFFFFC, 4},
+      {"map one pair too long", full.map, 3, 4},
+      {"map of 2^30 pairs", full.map, 0x40000000, 4},
+      {"map of 2^30 + 1 pairs, whose bytes wrap to 4", full.map, 0x40000001, 4},
+      {"map of 2^32 - 1 pairs", full.map, 0xFFFFFFFF, 4},
   };
   for_each_field([&](const auto& f) {
-    const auto id = f.slot;
-    const std::size_t field_size = f.size;
-    rows.push_back({"field past the end",
-                    [=](Bytes& t, const Layout& l) { poke(t, slot(l, id), size - l.table, 2); }});
-    rows.push_back(
-        {"field at 65535", [=](Bytes& t, const Layout& l) { poke(t, slot(l, id), 0xFFFF, 2); }});
-    if (field_size == 1) return;
-    rows.push_back({"field misaligned", [=](Bytes& t, const Layout& l) {
-                      poke(t, slot(l, id), l.at[id] - l.table + field_size / 2, 2);
-                    }});
+    const std::size_t place = full.at[f.slot] - full.table;
+    changes.push_back({"field past the end", slot_at(f.slot), full.size - full.table, 2});
+    changes.push_back({"field at 65535", slot_at(f.slot), 0xFFFF, 2});
+    if (f.size != 1)
+      changes.push_back({"field misaligned", slot_at(f.slot), place + f.size / 2, 2});
   });
-  for (const Row& row : rows) {
-    CAPTURE(std::string(row.name));
-    aligned_and_misaligned(changed(row.change), [](auto bytes) {
+  for (const Change& change : changes) {
+    CAPTURE(std::string(change.name));
+    aligned_and_misaligned(changed(change), [](auto bytes) {
       const auto opened = gradtail::open(bytes);
       REQUIRE(!opened);
       CHECK(opened.error() == Error{Code::invalid, Check::layout, Field::none, 24});
@@ -165,12 +152,11 @@ TEST_CASE("invalid layouts are refused as such, at the table") {
 TEST_CASE("a vtable may be behind its table, but not at an odd place") {
   for (const std::size_t gap : std::array<std::size_t, 4>{0, 1, 2, 3}) {
     Bytes table = reference::table_of(reference::full);
-    const Layout l = layout_of(all_fields, 2);
     const std::size_t at = table.size() + gap;
     table.resize(at + 40);
-    std::copy_n(table.begin() + static_cast<std::ptrdiff_t>(l.vtable), l.vtable_size,
+    std::copy_n(table.begin() + static_cast<std::ptrdiff_t>(full.vtable), full.vtable_size,
                 table.begin() + static_cast<std::ptrdiff_t>(at));
-    poke(table, l.table, l.table - at, 4);
+    poke(table, full.table, full.table - at, 4);
     const Bytes trailer = reference::trailer_around(table, 0);
     const auto opened = gradtail::open_trailer(trailer, 0);
     REQUIRE(opened.has_value() == (gap % 2 == 0));
@@ -179,24 +165,20 @@ TEST_CASE("a vtable may be behind its table, but not at an odd place") {
 }
 
 TEST_CASE("what the rules leave open is accepted") {
-  const auto slot = [](const Layout& l, unsigned id) { return l.vtable + 4 + 2 * std::size_t{id}; };
   AutogradMetadata expected = reference::full;
-  check_reads(changed([](Bytes& t, const Layout& l) { poke(t, l.vtable + 2, 0xFFFF, 2); }),
+  check_reads(changed({"object size 65535", full.vtable + 2, 0xFFFF, 2}), expected);
+  expected.message_id = expected.context_id;
+  const std::size_t place = full.at[slot_of_vt(Fbs::VT_CONTEXT_ID)] - full.table;
+  check_reads(changed({"two slots, one place", slot_at(slot_of_vt(Fbs::VT_MESSAGE_ID)), place, 2}),
               expected);
-  expected.message_id = expected.context_id;  // two slots, one place
-  check_reads(changed([&](Bytes& t, const Layout& l) {
-                poke(t, slot(l, slot_of_vt(Fbs::VT_MESSAGE_ID)),
-                     l.at[slot_of_vt(Fbs::VT_CONTEXT_ID)] - l.table, 2);
-              }),
-              expected);
-  expected = {.context_id = reference::full.context_id};  // an older writer's vtable
-  check_reads(changed([](Bytes& t, const Layout& l) { poke(t, l.vtable, 6, 2); }), expected);
-  for (const std::uint32_t vtable_size : {0U, 2U, 4U}) {
-    check_reads(changed([=](Bytes& t, const Layout& l) { poke(t, l.vtable, vtable_size, 2); }), {});
+  expected = {.context_id = reference::full.context_id};
+  check_reads(changed({"an older writer's vtable", full.vtable, 6, 2}), expected);
+  for (const std::uint32_t size : {0U, 2U, 4U}) {
+    check_reads(changed({"a vtable without slots", full.vtable, size, 2}), {});
   }
   expected = reference::full;
   expected.device_map = {};
-  check_reads(changed([](Bytes& t, const Layout& l) { poke(t, l.map, 0, 4); }), expected);
+  check_reads(changed({"a stored empty map", full.map, 0, 4}), expected);
 }
 
 TEST_CASE("a map that is shorter than its room has the length that it says") {
@@ -221,10 +203,7 @@ TEST_CASE("fields of a newer sender are told from those of this version, for eve
     const auto start = builder.StartTable();
     builder.AddElement<std::int64_t>(fbs::AutogradMetadata::VT_CONTEXT_ID, 7, -1);
     builder.AddElement<std::uint32_t>(static_cast<flatbuffers::voffset_t>(4 + 2 * slot), 9, 0);
-    builder.Finish(flatbuffers::Offset<fbs::AutogradMetadata>(builder.EndTable(start)), "AGMD");
-    Bytes table(builder.GetSize());
-    std::memcpy(table.data(), builder.GetBufferPointer(), table.size());
-    Bytes trailer = reference::trailer_around(table, 0);
+    Bytes trailer = reference::trailer_around(finish(builder, start), 0);
     const auto opened = gradtail::open_trailer(trailer, 0);
     REQUIRE(opened);
     CHECK(opened->has_unknown_fields());

@@ -80,21 +80,6 @@ Map plain_pairs(std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("two targets are equal only where both type and index are, in maps of every size") {
-  std::vector<Device> devices;
-  for (const int type : {0, 1, 2, 3, 62, 63}) {
-    for (const int index : {-1, 0, 1, 62, 63, 64, 126, 127}) {
-      devices.push_back({static_cast<std::int8_t>(type), static_cast<std::int8_t>(index)});
-    }
-  }
-  for (const Device a : devices) {
-    for (const Device b : devices) {
-      check_agrees({{{0, 0}, a}, {{0, 1}, b}});
-      check_agrees({{{0, 0}, a}, {{0, 1}, {9, 9}}, {{0, 2}, b}, {{0, 3}, {8, 8}}});
-    }
-  }
-}
-
 TEST_CASE("every value of every byte, in maps of few pairs") {
   for (const std::size_t count : std::array<std::size_t, 9>{1, 2, 3, 4, 5, 6, 7, 8, 9}) {
     for (const Map& map : {reference::pairs(count), plain_pairs(count)}) {
@@ -148,7 +133,7 @@ TEST_CASE("a target that is there many times") {
 
 TEST_CASE("neighbours of all types and indices that matter") {
   std::vector<Device> devices;
-  for (const int type : {-128, -1, 0, 1, 62, 63, 64, 127}) {
+  for (const int type : {-128, -1, 0, 1, 2, 3, 62, 63, 64, 127}) {
     for (const int index : {-128, -127, -2, -1, 0, 1, 62, 63, 64, 126, 127}) {
       devices.push_back({static_cast<std::int8_t>(type), static_cast<std::int8_t>(index)});
     }
@@ -158,6 +143,7 @@ TEST_CASE("neighbours of all types and indices that matter") {
       check_agrees({{a, b}});
       check_agrees({{a, {0, 0}}, {b, {0, 1}}});
       check_agrees({{{0, 0}, a}, {{0, 1}, b}});
+      check_agrees({{{0, 0}, a}, {{0, 1}, {9, 9}}, {{0, 2}, b}, {{0, 3}, {8, 8}}});
       // In four, in the next four, and across the border.
       for (std::size_t i = 0; i < 8; ++i) {
         Map map = plain_pairs(9);

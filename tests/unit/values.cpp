@@ -30,6 +30,9 @@ using Map = std::vector<DevicePair>;
 namespace {
 
 constexpr std::size_t payload_size = 21;
+constexpr unsigned bool_slot = slot_of_vt(gradtail::fbs::AutogradMetadata::VT_RETAIN_GRAPH);
+constexpr gradtail::detail::FieldSet sets_with_map[] = {reference::map_only, reference::mapped_set,
+                                                        gradtail::detail::all_fields};
 
 void check_refused_by_writer(const AutogradMetadata& metadata, Field field) {
   reference::Bytes room(4096, std::byte{0xEE});
@@ -41,7 +44,7 @@ void check_refused_by_writer(const AutogradMetadata& metadata, Field field) {
 
 void check_refused_by_reader(const AutogradMetadata& metadata, Field field, std::size_t at) {
   const reference::Bytes message = reference::message_of(payload_size, metadata);
-  aligned_and_misaligned(message, [&](std::span<const std::byte> bytes) {
+  aligned_and_misaligned(message, [&](auto bytes) {
     const auto opened = gradtail::open(bytes);
     REQUIRE(!opened);
     CHECK(opened.error() == Error{Code::invalid, Check::values, field, payload_size + at});
@@ -50,7 +53,7 @@ void check_refused_by_reader(const AutogradMetadata& metadata, Field field, std:
 
 void check_accepted(const AutogradMetadata& metadata) {
   const reference::Bytes message = reference::message_of(payload_size, metadata);
-  aligned_and_misaligned(message, [&](std::span<const std::byte> bytes) {
+  aligned_and_misaligned(message, [&](auto bytes) {
     const auto opened = gradtail::open(bytes);
     REQUIRE(opened);
     CHECK(opened->metadata() == metadata);
@@ -94,11 +97,10 @@ TEST_CASE("scalars out of range are refused on both sides, in every set of field
 }
 
 TEST_CASE("a bool of neither 0 nor 1 is refused, in every set of fields") {
-  constexpr unsigned slot = slot_of_vt(gradtail::fbs::AutogradMetadata::VT_RETAIN_GRAPH);
   for (const auto set : reference::all_sets) {
-    const auto with_bool = set | 1U << slot;
+    const auto with_bool = set | 1U << bool_slot;
     const AutogradMetadata metadata = reference::fields_of(with_bool, reference::two_pairs);
-    const std::size_t at = payload_size + layout_of(with_bool, 2).at[slot];
+    const std::size_t at = payload_size + layout_of(with_bool, 2).at[bool_slot];
     reference::Bytes message = reference::message_of(payload_size, metadata);
     for (const std::uint32_t value : {2U, 3U, 128U, 255U}) {
       poke(message, at, value, 1);
@@ -138,8 +140,7 @@ TEST_CASE("device maps that can't be used are refused on both sides") {
            Row{"the same target twice", with(3, {{9, 9}, {62, 127}}), Field::device_map_target, 3},
        }) {
     CAPTURE(std::string(row.name));
-    for (const auto set :
-         {reference::map_only, reference::mapped_set, gradtail::detail::all_fields}) {
+    for (const auto set : sets_with_map) {
       const AutogradMetadata metadata = reference::fields_of(set, row.map);
       check_refused_by_writer(metadata, row.field);
       check_refused_by_reader(metadata, row.field, layout_of(set, 4).map + 4 + 4 * row.pair);
@@ -167,8 +168,7 @@ TEST_CASE("the writer takes pairs in any order, and finds what is wrong with the
   for (const std::size_t count : std::array<std::size_t, 3>{3, 127, 128}) {
     Map map = reference::pairs(count);
     std::ranges::reverse(map);
-    for (const auto set :
-         {reference::map_only, reference::mapped_set, gradtail::detail::all_fields}) {
+    for (const auto set : sets_with_map) {
       AutogradMetadata metadata = reference::fields_of(set, map);
       reference::Bytes room(gradtail::trailer_size(metadata) - 1);
       CHECK(gradtail::write_trailer(room, metadata, 3).error().code == Code::no_space);
@@ -185,8 +185,7 @@ TEST_CASE("129 device pairs are refused, 128 are not") {
   check_accepted(reference::fields_of(reference::mapped_set, map));
   check_accepted(reference::fields_of(gradtail::detail::all_fields, map));
   map.push_back({{63, 127}, {0, -1}});
-  for (const auto set :
-       {reference::map_only, reference::mapped_set, gradtail::detail::all_fields}) {
+  for (const auto set : sets_with_map) {
     const AutogradMetadata metadata = reference::fields_of(set, map);
     check_refused_by_writer(metadata, Field::device_map_size);
     check_refused_by_reader(metadata, Field::device_map_size, layout_of(set, 129).map);
@@ -222,8 +221,7 @@ TEST_CASE("of several bad values the first by field id is reported") {
     reference::Bytes message = reference::message_of(payload_size, metadata);
     if (metadata.retain_graph) {
       const auto layout = layout_of(gradtail::detail::present_fields(metadata), 1);
-      constexpr unsigned slot = slot_of_vt(gradtail::fbs::AutogradMetadata::VT_RETAIN_GRAPH);
-      poke(message, payload_size + layout.at[slot], 2, 1);
+      poke(message, payload_size + layout.at[bool_slot], 2, 1);
       reference::mend_checksum(message);
     }
     return gradtail::open(message).error().field;

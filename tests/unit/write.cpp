@@ -129,13 +129,3 @@ TEST_CASE("the map may lie where the trailer is going to be") {
     }
   }
 }
-
-TEST_CASE("other kinds of byte memory take the same bytes") {
-  const Bytes expected = reference::trailer_of(reference::forward, 3);
-  char chars[64];
-  REQUIRE(write_trailer(chars, reference::forward, 3));
-  CHECK(std::ranges::equal(std::as_bytes(std::span(chars)), expected));
-  std::vector<unsigned char> vector(64);
-  REQUIRE(write_trailer(std::span(vector), reference::forward, 3));
-  CHECK(std::ranges::equal(std::as_bytes(std::span(vector)), expected));
-}

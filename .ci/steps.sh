@@ -185,6 +185,11 @@ step_python() {
   sed -n '$s/^\([0-9]* passed\)\(, \([0-9]*\) skipped\)\?.*/\1, 0 failed, 0\3 skipped/p' build/ci/pytest.log
 }
 
+step pytorch quick '' 'a preload that changes what PyTorch does, or does not build for its wheel'
+step_pytorch() {
+  tools/test-pytorch --slice
+}
+
 step demo quick '' 'a demo that fails for a newcomer'
 step_demo() {
   tools/demo
@@ -312,9 +317,9 @@ step_debian13() {
   tools/test-debian13
 }
 
-step pytorch nightly '' 'a preload that changes what PyTorch does'
-step_pytorch() {
-  tools/test-pytorch --slice
+step pytorch-suites nightly '' "a preload that any of PyTorch's own RPC tests notices"
+step_pytorch-suites() {
+  tools/test-pytorch
 }
 
 step fuzz nightly 'clang libclang-rt-dev' 'messages that nobody thought of'

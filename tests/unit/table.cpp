@@ -124,7 +124,7 @@ TEST_CASE("invalid layouts are refused as such, at the table") {
       {"vtable size past the end", full.vtable, 0xFFFE, 2},
       {"map offset 0", map_offset, 0, 4},
       {"map offset past the end", map_offset, full.size, 4},
-      {"map offset not a multiple of 4", map_offset, 5, 4},
+      {"map offset not a multiple of 4", map_offset, full.map - map_offset + 1, 4},
       {"map offset 2 GiB", map_offset, 0x80000000, 4},
       {"map offset 4 GiB - 4", map_offset, 0xFFFFFFFC, 4},
       {"map one pair too long", full.map, 3, 4},

@@ -282,7 +282,7 @@ def main():
     counter = library.parent / "libcount_allocations.so"
     result = {"about": about(options.rounds), **measure(library, counter, options.rounds)}
     if options.result:
-        options.result.write_text(json.dumps(result, indent=1) + "\n")
+        options.result.write_text(json.dumps(result) + "\n")
     for job, (_, words) in JOBS.items():
         print(f"{job}: {words}")
         for way in WAYS:

@@ -215,7 +215,7 @@ std::string refused_messages() {
   PropagateGradientsReq no_message({7, -1}, {});
   CleanupAutogradContextReq cleanup(-1);
   RRefBackwardReq no_worker(rpc::RRefId(-1, 7), 7);
-  RRefBackwardReq no_id(rpc::RRefId(1, -7), 7);
+  RRefBackwardReq no_id(rpc::RRefId(1, -1), 7);
   rpc::RpcCommandBase* const commands[] = {&no_call, &no_context, &no_message,
                                            &cleanup, &no_worker,  &no_id};
   for (rpc::RpcCommandBase* command : commands) {

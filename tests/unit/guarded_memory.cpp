@@ -31,12 +31,13 @@ namespace {
 
 std::vector<AutogradMetadata> metadata_sets() {
   static const auto map = reference::pairs(128);
-  std::vector<AutogradMetadata> sets;
+  std::vector<AutogradMetadata> sets = {
+      reference::fields_of(reference::mapped_set, std::span(map).first(7)),
+      reference::fields_of(gradtail::detail::all_fields, map)};
+  sets.reserve(sets.size() + reference::all_sets.size());
   for (const auto set : reference::all_sets) {
     sets.push_back(reference::fields_of(set, reference::two_pairs));
   }
-  sets.push_back(reference::fields_of(reference::mapped_set, std::span(map).first(7)));
-  sets.push_back(reference::fields_of(gradtail::detail::all_fields, map));
   return sets;
 }
 

@@ -101,13 +101,6 @@ step_thread-sanitizer() {
     -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false
 }
 
-# Without optimization, with the asserts of the library and of the standard library.
-step debug quick '' 'code that is right only where it is optimized; misuse of the standard library'
-step_debug() {
-  CXX=g++ run_only build/ci/debug 'unit golden' "${core_only[@]}" -Dbuildtype=debug \
-    -Dcpp_args=-D_GLIBCXX_ASSERTIONS
-}
-
 step no-fast-path quick '' 'a test that only the fast path passes, or a full parser that it hides'
 step_no-fast-path() {
   CXX=g++ run_only build/ci/no-fast-path 'unit golden exhaustive' "${core_only[@]}" \
@@ -140,11 +133,6 @@ run_on() {
   local machine=$1-linux-${2-gnu}
   run_only "build/ci/$machine" 'unit golden round_trips threads' "${core_only[@]}" \
     --cross-file="$root/tools/cross/$machine.ini" -Dbuildtype=debugoptimized
-}
-
-step coverage quick 'gcovr' 'a line or branch of the library that no test reaches'
-step_coverage() {
-  tools/coverage
 }
 
 step cli quick 'clang clang-tidy libclang-rt-dev libcli11-dev nlohmann-json3-dev' \
@@ -196,6 +184,18 @@ step_demo() {
 }
 
 # ---- What a release must pass as well ------------------------------------------------------------
+
+# Without optimization, with the asserts of the library and of the standard library.
+step debug nightly '' 'code that is right only where it is optimized; misuse of the standard library'
+step_debug() {
+  CXX=g++ run_only build/ci/debug 'unit golden' "${core_only[@]}" -Dbuildtype=debug \
+    -Dcpp_args=-D_GLIBCXX_ASSERTIONS
+}
+
+step coverage nightly 'gcovr' 'a line or branch of the library that no test reaches'
+step_coverage() {
+  tools/coverage
+}
 
 step test-all nightly '' 'what the step test leaves out: the adapter for libtorch'
 step_test-all() {

@@ -312,6 +312,13 @@ step_armel() {
   run_on arm gnueabi
 }
 
+# Only the tests without POSIX memory maps.
+step mingw nightly 'g++-mingw-w64-x86-64-posix wine64' 'Windows: a long of 32 bits, no ELF'
+step_mingw() {
+  run_only build/ci/mingw 'golden round_trips threads' "${core_only[@]}" -Dbuildtype=debugoptimized \
+    --cross-file="$root/tools/cross/x86_64-w64-mingw32.ini" -Ddefault_library=static
+}
+
 step debian13 nightly '' 'newer compilers, FlatBuffers and Meson; package lists with gaps'
 step_debian13() {
   tools/test-debian13

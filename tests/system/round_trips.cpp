@@ -73,11 +73,12 @@ struct Arena {
   ~Arena() { allow(memory); }
 
   /// Puts the trailer there, for what reads.
-  void fill() const { std::ranges::copy(trailer, room.begin()); }
+  void fill() const { std::copy(trailer.begin(), trailer.end(), room.begin()); }
 
   /// Whether these bytes are the trailer, and all written. Equality can't be asked for before.
   [[nodiscard]] bool is_trailer(Memory bytes) const {
-    return is_written(bytes) && std::ranges::equal(bytes, trailer);
+    return is_written(bytes) &&
+           std::equal(bytes.begin(), bytes.end(), trailer.begin(), trailer.end());
   }
 
   [[nodiscard]] std::size_t payload_size() const { return message.size() - room.size(); }
@@ -164,7 +165,7 @@ bool appends_and_strips(const Arena& arena) {
   const auto stripped = gradtail::strip(buffer, scratch);
   allow(bytes());
   return appended && stripped && stripped->metadata() == arena.metadata &&
-         std::ranges::equal(bytes(), payload);
+         std::equal(bytes().begin(), bytes().end(), payload.begin(), payload.end());
 }
 
 struct Case {

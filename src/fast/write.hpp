@@ -25,7 +25,7 @@ template <const Template& t>
       __attribute__((always_inline)) {
     if (t.layout.at[f.slot] != 0) return;  // GCOVR_EXCL_BR_LINE
     if (f.absent == T(-1)) {               // GCOVR_EXCL_BR_LINE
-      ones &= f.get(m);
+      ones &= static_cast<std::int64_t>(f.get(m));
     } else {
       zeros |= static_cast<std::uint64_t>(f.get(m) ^ f.absent);
     }

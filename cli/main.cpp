@@ -75,10 +75,14 @@ CLI::Validator one_of(const std::vector<std::string>& choices) {
 template <class T, class Convert>
 CLI::Option* add(CLI::App& app, const std::string& name, T& value, const std::string& help,
                  const std::string& type, Convert convert) {
-  return app
-      .add_option_function<std::string>(
-          name, [&value, convert](const std::string& text) { value = convert(text); }, help)
-      ->type_name(type);
+  const auto set = [&value, convert, name](const std::string& text) {
+    try {
+      value = convert(text);
+    } catch (const CLI::ValidationError& error) {
+      throw CLI::ValidationError(name, error.what());
+    }
+  };
+  return app.add_option_function<std::string>(name, set, help)->type_name(type);
 }
 
 void add_reading(CLI::App& app, Encoding& encoding, std::size_t& limit) {
@@ -143,12 +147,17 @@ Examples:
   gradtail make --context-id 7 --device cuda:0=cuda:1 --device cuda:1=cuda:0 -o mapped.bin
   gradtail make --context-id 7 --detached 1024 -o trailer.bin
 )");
+  const auto int32 = [](const std::string& text) {
+    return number<std::int32_t>(text, "a number of 32 bits");
+  };
   AutogradMetadata& m = options.metadata;
   add(app, "--context-id", m.context_id, "The distributed autograd pass", "ID", id_of);
   add(app, "--message-id", m.message_id, "The pair of send and recv functions", "ID", id_of);
-  app.add_option("--from-worker-id", m.from_worker_id, "The worker that sends")->type_name("N");
-  app.add_option("--wrapped-message-type", m.wrapped_message_type, "The RPC's type of the payload")
-      ->type_name("N");
+  add(app, "--from-worker-id", m.from_worker_id, "The worker that sends", "N", int32);
+  add(app, "--wrapped-message-type", m.wrapped_message_type, "The RPC's type of the payload", "N",
+      [](const std::string& text) {
+        return number<std::uint32_t>(text, "a number from 0 to 2^32-1");
+      });
   app.add_option_function<std::vector<std::string>>(
          "--device",
          [&](const std::vector<std::string>& pairs) {
@@ -158,8 +167,7 @@ Examples:
       ->type_name("SOURCE=TARGET")
       ->allow_extra_args(false);
   app.add_flag("--retain-graph", m.retain_graph, "Keep the graph for another pass");
-  app.add_option("--rref-created-on", m.rref_created_on, "Worker part of an RRef's id")
-      ->type_name("N");
+  add(app, "--rref-created-on", m.rref_created_on, "Worker part of an RRef's id", "N", int32);
   add(app, "--rref-local-id", m.rref_local_id, "Local part of an RRef's id", "ID", id_of);
   auto* payload =
       app.add_option("--payload", options.payload_file, "The payload: a file; empty unless given")

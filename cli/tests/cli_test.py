@@ -47,6 +47,11 @@ class MakeAndStrip(Folder):
         payload = self.file("payload", b"hello")
         piped = gradtail("make", "--context-id", 7, "--payload", payload).stdout
         self.assertEqual(piped, wire.write(b"hello", {"context_id": 7}))
+        decimal = gradtail("make", "--context-id", "010", "--from-worker-id", "010",
+                           "--wrapped-message-type", "010", "--rref-created-on", "010").stdout
+        self.assertEqual(decimal, wire.write(b"", {"context_id": 10, "from_worker_id": 10,
+                                                   "wrapped_message_type": 10,
+                                                   "rref_created_on": 10}))
         detached = gradtail("make", "--context-id", 7, "--detached", 5).stdout
         self.assertEqual(detached, piped[5:])
 
@@ -91,7 +96,7 @@ class Program(Folder):
             (["strip", bad, "--payload", "-"], "", 1, "", "absent at byte"),
             (["strip", good], "", 2, "", "say where to write"),
             (["make", "--context-id", -5], "", 2, "", "context_id"),
-            (["make", "--context-id", "7x"], "", 2, "", "'7x' is not an id"),
+            (["make", "--context-id", "7x"], "", 2, "", "--context-id: '7x' is not an id"),
             (["make", "--context-id", "40000:1"], "", 2, "", "worker"),
             (["make", "--device", "cuda:0"], "", 2, "", "SOURCE=TARGET"),
             (["make", "--device", "cuda:300=cpu"], "", 2, "", "'300' is not a device"),

@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The steps of CI that a release must pass, besides those of quick.sh, which says how to add one.
+: "${root:?}"
+
+# Without optimization, with the asserts of the library and of the standard library.
+step debug '' 'code that is right only where it is optimized; misuse of the standard library'
+step_debug() {
+  CXX=g++ run_only build/ci/debug 'unit golden' "${core_only[@]}" -Dbuildtype=debug \
+    -Dcpp_args=-D_GLIBCXX_ASSERTIONS
+}
+
+step coverage 'gcovr' 'a line or branch of the library that no test reaches'
+step_coverage() {
+  tools/coverage
+}
+
+step test-all '' 'what the step test leaves out: the adapter for libtorch'
+step_test-all() {
+  CXXFLAGS=-Werror tools/test --all
+}
+
+step clang-all 'clang libbenchmark-dev' 'transports and benchmarks that clang rejects'
+step_clang-all() {
+  CXX=clang++ configure build/ci/clang-all --werror -Dtests=enabled -Dexamples=enabled \
+    -Dbench=enabled -Dbuildtype=debugoptimized
+  build build/ci/clang-all
+  run_tests build/ci/clang-all --no-suite=builds
+}
+
+step clang-tidy-all 'clang clang-tidy libbenchmark-dev' \
+  'suspicious code in adapters, their examples and benchmarks'
+step_clang-tidy-all() {
+  step_clang-all
+  if clang-tidy --dump-config 2>&1 | grep 'Error parsing'; then return 1; fi
+  run-clang-tidy -quiet -p build/ci/clang-all '^(?!.*/build/ci/clang-all/)'
+}
+
+step sanitizers-all 'clang libclang-rt-dev' 'undefined behavior on the transports'
+step_sanitizers-all() {
+  CXX=clang++ configure build/ci/sanitizers-all -Dtests=enabled -Dexamples=enabled \
+    -Dbuildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined \
+    -Dcpp_args=-fno-sanitize-recover=all
+  build build/ci/sanitizers-all
+  UBSAN_OPTIONS=print_stacktrace=1 run_tests build/ci/sanitizers-all --no-suite=builds \
+    --timeout-multiplier=4
+}
+
+# clang can't compile the headers of libtorch 1.13 as C++20.
+step torch-sanitizers 'libtorch-dev' 'undefined behavior of the adapter for libtorch'
+step_torch-sanitizers() {
+  CXX=g++ run_only build/ci/torch-sanitizers 'torch_unit torch_exchange' \
+    -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Dtorch=enabled \
+    -Dcpp_args=-fno-sanitize-recover=all
+}
+
+step gcc-benchmarks 'libbenchmark-dev' 'benchmarks that no longer build'
+step_gcc-benchmarks() {
+  CXX=g++ configure build/ci/gcc "${core_only[@]}" -Dtests=enabled -Dexamples=disabled \
+    -Dbench=enabled -Dbuildtype=debugoptimized
+  build build/ci/gcc
+  run_tests build/ci/gcc unit golden
+}
+
+step valgrind '' 'decisions on uninitialized bytes'
+step_valgrind() {
+  CXX=g++ configure build/ci/valgrind "${core_only[@]}" -Dtests=enabled -Dexamples=disabled \
+    -Dbuildtype=debugoptimized
+  meson compile -C build/ci/valgrind unit
+  run_tests build/ci/valgrind unit --wrap='valgrind --quiet --error-exitcode=1' \
+    --timeout-multiplier=30
+}
+
+# As much optimization as there is, across files, of a static library without asserts.
+step newest-language '' 'what C++23 takes away or defines otherwise'
+step_newest-language() {
+  CXX=g++ run_only build/ci/newest-language 'unit golden' "${core_only[@]}" -Dbuildtype=debugoptimized \
+    -Dcpp_std=c++23
+}
+
+step oldest-gcc 'g++-11' 'the oldest gcc that compiles it'
+step_oldest-gcc() {
+  CXX=g++-11 run_only build/ci/oldest-gcc 'unit golden' "${core_only[@]}" -Dbuildtype=debugoptimized
+}
+
+step libcxx 'clang libc++-dev libc++abi-dev' "clang's own standard library"
+step_libcxx() {
+  CXX='clang++ -stdlib=libc++' run_only build/ci/libcxx round_trips "${core_only[@]}" \
+    -Dbuildtype=debugoptimized
+}
+
+step lto '' 'code that link-time optimization breaks'
+step_lto() {
+  CXX=g++ run_only build/ci/lto 'unit golden' "${core_only[@]}" -Dbuildtype=release \
+    -Doptimization=3 -Db_lto=true -Ddefault_library=static
+}
+
+step packages 'debhelper lintian python3-venv' 'ways to take the library that no longer work'
+step_packages() {
+  tools/test-packages
+}
+
+step aarch64 'g++-aarch64-linux-gnu qemu-user-static' 'an unsigned char; weak memory order'
+step_aarch64() {
+  run_on aarch64
+}
+
+step s390x 'g++-s390x-linux-gnu qemu-user-static' 'numbers stored in the order of the host'
+step_s390x() {
+  run_on s390x
+}
+
+step riscv64 'g++-riscv64-linux-gnu qemu-user-static' 'RISC-V'
+step_riscv64() {
+  run_on riscv64
+}
+
+step ppc64 'g++-powerpc64-linux-gnu qemu-user-static' 'big-endian with vector instructions'
+step_ppc64() {
+  run_on powerpc64
+}
+
+step armhf 'g++-arm-linux-gnueabihf qemu-user-static' 'ARM with 32 bits'
+step_armhf() {
+  run_on arm gnueabihf
+}
+
+step armel 'g++-arm-linux-gnueabi qemu-user-static' 'machines without 64-bit atomics'
+step_armel() {
+  run_on arm gnueabi
+}
+
+# Only the tests without POSIX memory maps.
+step mingw 'g++-mingw-w64-x86-64-posix wine64' 'Windows: a long of 32 bits, no ELF'
+step_mingw() {
+  run_only build/ci/mingw 'golden round_trips threads' "${core_only[@]}" -Dbuildtype=debugoptimized \
+    --cross-file="$root/tools/cross/x86_64-w64-mingw32.ini" -Ddefault_library=static
+}
+
+step debian13 '' 'newer compilers, FlatBuffers and Meson; package lists with gaps'
+step_debian13() {
+  tools/test-debian13
+}
+
+step pytorch-suites '' "a preload that any of PyTorch's own RPC tests notices"
+step_pytorch-suites() {
+  tools/test-pytorch
+}
+
+step fuzz 'clang libclang-rt-dev' 'messages that nobody thought of'
+step_fuzz() {
+  tools/fuzz 300
+}
+
+step exhaustive '' 'a rare message that open takes for another'
+step_exhaustive() {
+  tools/exhaustive
+}
+
+step mutate '' 'checks that no test notices when they are broken'
+step_mutate() {
+  tools/mutate
+}

@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The steps of CI that every change must pass, each declared with its name, the Debian packages that it
+# needs besides those of all tests, and what it protects against. Sourced by .ci/run, and nightly.sh
+# after it, which uses the functions here.
+#
+# To add one: a line `step NAME 'PACKAGES' 'what it protects against'` and a function step_NAME, which
+# runs in the root of the checkout with `set -e`. If the last line that it prints is
+# 'N passed, N failed', that is counted; otherwise the step counts as one test.
+: "${root:?}"
+
+# No transports: for steps that are about the library alone. Warnings are errors.
+core_only=(--werror -Dgrpc=disabled -Dtensorpipe=disabled -Dtorch=disabled -Ducx=disabled -Dzeromq=disabled
+  -Dasio=disabled -Dpytorch=disabled -Dcli=disabled)
+
+# Builds and runs only the named tests, whose programs have the same names:
+# run_only FOLDER 'TEST...' OPTION...
+run_only() {
+  local folder=$1 tests
+  read -ra tests <<<"$2"
+  configure "$folder" -Dtests=enabled -Dexamples=disabled "${@:3}"
+  # Meson looks targets up by name, but in what it wrote down when it last ran.
+  build "$folder" build.ninja
+  meson compile -C "$folder" "${tests[@]}"
+  run_tests "$folder" "${tests[@]}" --timeout-multiplier=30
+}
+
+# Files under version control, also where another user owns the checkout.
+sources() {
+  git -c safe.directory="$root" ls-files -z "$@"
+}
+
+# The core, its tests and the examples without a transport.
+build_core() {
+  configure "$1" "${core_only[@]}" -Dtests=enabled -Dexamples=enabled "${@:2}"
+  build "$1"
+}
+
+step clang-format 'clang-format git' 'reviews about layout'
+step_clang-format() {
+  sources '*.hpp' '*.cpp' | xargs -0 clang-format --dry-run -Werror
+}
+
+step shellcheck 'git shellcheck' 'scripts that break on an odd path or an unset variable'
+step_shellcheck() {
+  sources | xargs -0 grep --null -l '^#!.*sh$' | xargs -0 shellcheck -x
+}
+
+step reference 'doxygen' 'pages that refer to what is not there'
+step_reference() {
+  tools/docs
+}
+
+step test 'libasio-dev cppzmq-dev libgrpc++-dev libtensorpipe-dev libucx-dev python3-grpcio iproute2' \
+  'a broken promise, package, adapter or example, as gcc builds them by default'
+step_test() {
+  CXX=g++ configure build/ci/test --werror -Dtests=enabled -Dexamples=enabled -Dgrpc=enabled \
+    -Dtensorpipe=enabled -Ducx=enabled -Dzeromq=enabled -Dasio=enabled -Dtorch=disabled -Dpytorch=disabled
+  build build/ci/test
+  run_tests build/ci/test
+}
+
+step clang 'clang' 'what only clang rejects or warns of; asserts that do not hold'
+step_clang() {
+  CXX=clang++ build_core build/ci/clang -Dbuildtype=debugoptimized
+  run_tests build/ci/clang --no-suite=builds
+}
+
+step clang-tidy 'clang clang-tidy' 'suspicious code, and names that are not in the style'
+step_clang-tidy() {
+  tidy build/ci/clang
+}
+
+# clang-tidy would silently pass over a .clang-tidy that it can't parse.
+tidy() {
+  if clang-tidy --dump-config 2>&1 | grep 'Error parsing'; then return 1; fi
+  CXX=clang++ build_core "$1" -Dbuildtype=debugoptimized "${@:2}"
+  run-clang-tidy -quiet -p "$1" "^(?!.*/$1/)"
+}
+
+# clang leaves the sanitizers' symbols that a shared library needs to the program: b_lundef.
+step sanitizers 'clang libclang-rt-dev' 'reads and writes out of bounds, undefined behavior'
+step_sanitizers() {
+  CXX=clang++ build_core build/ci/sanitizers -Dbuildtype=debugoptimized -Db_lundef=false \
+    -Db_sanitize=address,undefined -Dcpp_args=-fno-sanitize-recover=all
+  UBSAN_OPTIONS=print_stacktrace=1 run_tests build/ci/sanitizers --no-suite=builds \
+    --timeout-multiplier=4
+}
+
+# doctest calls much of the standard library, which is built without this sanitizer.
+step memory-sanitizer 'clang libclang-rt-dev' 'uninitialized bytes on the wire'
+step_memory-sanitizer() {
+  CXX=clang++ run_only build/ci/memory-sanitizer round_trips "${core_only[@]}" \
+    -Dbuildtype=debugoptimized -Db_sanitize=memory -Db_lundef=false
+}
+
+step thread-sanitizer 'clang libclang-rt-dev' 'data races'
+step_thread-sanitizer() {
+  CXX=clang++ run_only build/ci/thread-sanitizer threads "${core_only[@]}" \
+    -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false
+}
+
+step no-fast-path '' 'a test that only the fast path passes, or a full parser that it hides'
+step_no-fast-path() {
+  CXX=g++ run_only build/ci/no-fast-path 'unit golden exhaustive' "${core_only[@]}" \
+    -Dfast_path=false -Dbuildtype=debugoptimized
+}
+
+# doctest needs exceptions.
+step no-exceptions '' 'users who build without exceptions and RTTI'
+step_no-exceptions() {
+  CXX=g++ run_only build/ci/no-exceptions round_trips "${core_only[@]}" -Dbuildtype=release \
+    -Dcpp_eh=none -Dcpp_rtti=false
+}
+
+# All sources of the library at once, with the examples.
+step unity '' 'names that clash where a user compiles several sources as one'
+step_unity() {
+  configure build/ci/unity "${core_only[@]}" -Dtests=disabled -Dexamples=enabled -Dunity=on \
+    -Dunity_size=1000
+  build build/ci/unity
+}
+
+step i686 'g++-i686-linux-gnu' 'arithmetic that needs a size_t of 64 bits'
+step_i686() {
+  run_on i686
+}
+
+# Another machine, as its cross compiler builds for it and its cross file says how to run that:
+# run_on CPU [ABI].
+run_on() {
+  local machine=$1-linux-${2-gnu}
+  run_only "build/ci/$machine" 'unit golden round_trips threads' "${core_only[@]}" \
+    --cross-file="$root/tools/cross/$machine.ini" -Dbuildtype=debugoptimized
+}
+
+step cli 'clang clang-tidy libclang-rt-dev libcli11-dev nlohmann-json3-dev' \
+  'a program gradtail that crashes on, or misjudges, a message'
+step_cli() {
+  CXX=clang++ configure build/ci/cli "${core_only[@]}" -Dcli=enabled -Dtests=enabled \
+    -Dexamples=disabled -Dbuildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined \
+    -Dcpp_args=-fno-sanitize-recover=all
+  build build/ci/cli cli/gradtail tests/fuzz/replay_inspect
+  run-clang-tidy -quiet -p build/ci/cli "$root/cli/"
+  run_tests build/ci/cli cli fuzz_inspect --timeout-multiplier=4
+}
+
+step wireshark 'tshark python3-zmq python3-grpcio' 'a dissector that misjudges a message'
+step_wireshark() {
+  python_tests /usr/bin/python3 integrations/wireshark/tests/dissector_test.py
+}
+
+# Runs a script of unittest and ends with a line that counts its tests.
+python_tests() {
+  local log=build/ci/unittest.log ran skipped
+  "$@" 2>&1 | tee "$log"
+  ran=$(sed -n 's/^Ran \([0-9]*\) tests* in .*/\1/p' "$log")
+  skipped=$(sed -n 's/^OK (skipped=\([0-9]*\))$/\1/p' "$log")
+  echo "$((ran - ${skipped:-0})) passed, 0 failed, ${skipped:-0} skipped"
+}
+
+# The sdist and the wheel are made from what is committed, each in an environment of its own.
+step python 'git python3-dev python3-venv' 'a Python package that does not build, or misjudges'
+step_python() {
+  local python=build/ci/python/bin/python dist=build/ci/dist
+  rm -rf build/ci/python "$dist"
+  python3 -m venv build/ci/python
+  "$python" -m pip install --quiet build
+  "$python" -m build --outdir "$dist"
+  "$python" -m pip install --quiet "$(echo "$dist"/*.whl)[test]"
+  "$python" -m pytest -q | tee build/ci/pytest.log
+  sed -n '$s/^\([0-9]* passed\)\(, \([0-9]*\) skipped\)\?.*/\1, 0 failed, 0\3 skipped/p' build/ci/pytest.log
+}
+
+step pytorch '' 'a preload that changes what PyTorch does, or does not build for its wheel'
+step_pytorch() {
+  tools/test-pytorch --slice
+}
+
+step demo '' 'a demo that fails for a newcomer'
+step_demo() {
+  tools/demo
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The steps of CI that a release must pass, besides those of quick.sh, which says how to add one.
-: "${root:?}"
+: "${root:?}" "${core_only:?}"
 
 # Without optimization, with the asserts of the library and of the standard library.
 step debug '' 'code that is right only where it is optimized; misuse of the standard library'

@@ -30,12 +30,6 @@ sources() {
   git -c safe.directory="$root" ls-files -z "$@"
 }
 
-# The core, its tests and the examples without a transport.
-build_core() {
-  configure "$1" "${core_only[@]}" -Dtests=enabled -Dexamples=enabled "${@:2}"
-  build "$1"
-}
-
 step clang-format 'clang-format git' 'reviews about layout'
 step_clang-format() {
   sources '*.hpp' '*.cpp' | xargs -0 clang-format --dry-run -Werror
@@ -60,31 +54,34 @@ step_test() {
   run_tests build/ci/test
 }
 
-step clang 'clang' 'what only clang rejects or warns of; asserts that do not hold'
-step_clang() {
-  CXX=clang++ build_core build/ci/clang -Dbuildtype=debugoptimized
-  run_tests build/ci/clang --no-suite=builds
-}
-
-step clang-tidy 'clang clang-tidy' 'suspicious code, and names that are not in the style'
-step_clang-tidy() {
-  tidy build/ci/clang
-}
-
-# clang-tidy would silently pass over a .clang-tidy that it can't parse.
-tidy() {
-  if clang-tidy --dump-config 2>&1 | grep 'Error parsing'; then return 1; fi
-  CXX=clang++ build_core "$1" -Dbuildtype=debugoptimized "${@:2}"
-  run-clang-tidy -quiet -p "$1" "^(?!.*/$1/)"
-}
-
 # clang leaves the sanitizers' symbols that a shared library needs to the program: b_lundef.
-step sanitizers 'clang libclang-rt-dev' 'reads and writes out of bounds, undefined behavior'
+step sanitizers 'clang libclang-rt-dev' \
+  'reads and writes out of bounds, undefined behavior; what only clang rejects or warns of'
 step_sanitizers() {
-  CXX=clang++ build_core build/ci/sanitizers -Dbuildtype=debugoptimized -Db_lundef=false \
-    -Db_sanitize=address,undefined -Dcpp_args=-fno-sanitize-recover=all
+  build_sanitizers
   UBSAN_OPTIONS=print_stacktrace=1 run_tests build/ci/sanitizers --no-suite=builds \
     --timeout-multiplier=4
+}
+
+build_sanitizers() {
+  CXX=clang++ configure build/ci/sanitizers "${core_only[@]}" -Dtests=enabled -Dexamples=enabled \
+    -Dbuildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined \
+    -Dcpp_args=-fno-sanitize-recover=all
+  build build/ci/sanitizers
+}
+
+step clang-tidy 'clang clang-tidy libclang-rt-dev' \
+  'suspicious code, and names that are not in the style'
+step_clang-tidy() {
+  build_sanitizers
+  tidy build/ci/sanitizers
+}
+
+# Checks the sources that were compiled in a folder. clang-tidy would silently pass over a
+# .clang-tidy that it can't parse.
+tidy() {
+  if clang-tidy --dump-config 2>&1 | grep 'Error parsing'; then return 1; fi
+  run-clang-tidy -quiet -p "$1" "${2-^(?!.*/$1/)}"
 }
 
 # doctest calls much of the standard library, which is built without this sanitizer.
@@ -141,7 +138,7 @@ step_cli() {
     -Dexamples=disabled -Dbuildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined \
     -Dcpp_args=-fno-sanitize-recover=all
   build build/ci/cli cli/gradtail tests/fuzz/replay_inspect
-  run-clang-tidy -quiet -p build/ci/cli "$root/cli/"
+  tidy build/ci/cli "$root/cli/"
   run_tests build/ci/cli cli fuzz_inspect --timeout-multiplier=4
 }
 

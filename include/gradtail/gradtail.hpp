@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All of gradtail.
+// All of gradtail but the adapters and format.hpp, which is for std::format.
 #pragma once
 
 #include "gradtail/append.hpp"

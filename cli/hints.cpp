@@ -49,8 +49,8 @@ std::vector<std::string> damaged_footer(Bytes trailer, std::uint64_t payload_siz
   std::ranges::copy(magic, footer.end() - 4);
   if (!open_trailer(repaired, payload_size, {Limits::most})) return {};
   return {
-      "with the magic, version and flags of version 1 it would be accepted: these bytes were "
-      "damaged"};
+      "with the magic, version and flags of version 1 the message would be accepted: these bytes "
+      "were damaged"};
 }
 
 /// A trailer that fits a payload of another size.
@@ -76,7 +76,7 @@ std::vector<std::string> flipped_bit(Bytes trailer, std::size_t trailer_at,
     byte ^= std::byte{1} << static_cast<int>(bit % 8);
     if (open_trailer(repaired, payload_size)) {
       return {"bit " + text(bit % 8) + " of byte " + text(trailer_at + bit / 8) +
-              " was flipped: it would be accepted with that back"};
+              " was flipped: without that, the message would be accepted"};
     }
     byte = before;
   }
@@ -86,7 +86,7 @@ std::vector<std::string> flipped_bit(Bytes trailer, std::size_t trailer_at,
 std::vector<std::string> wrong_size(Bytes bytes) {
   const std::size_t t = footer_of(bytes).trailer_size;
   if (t < min_trailer_size || t % 8 != 0 || t > Limits{}.trailer_size) return {};
-  return {"the trailer says that it has " + text(t) + " bytes, and " + text(bytes.size()) +
+  return {"the trailer says that it has " + text(t) + " bytes, but only " + text(bytes.size()) +
           " are there: was its front cut off?"};
 }
 

@@ -125,7 +125,7 @@ Examples:
 
 void add_check(CLI::App& app, CheckOptions& options) {
   app.footer(R"(
-Prints a line for each message. Of a directory, all files in it are messages.
+Prints a line for each message. A directory stands for all files in it and in its subdirectories.
 
 Examples:
   gradtail check received/
@@ -185,7 +185,7 @@ Examples:
 
 void add_strip(CLI::App& app, StripOptions& options) {
   app.footer(R"(
-Writes what is before the trailer, and the trailer, if the message is accepted.
+If the message is accepted, writes the payload, the trailer or both to files.
 
 Examples:
   gradtail strip message.bin --payload payload.bin --trailer trailer.bin

@@ -101,7 +101,7 @@ class Inspect(Folder):
         self.assertIn("complete message ends at byte 164, and 9 more", hint(message + bytes(9)))
         self.assertIn("payload of 100 bytes, not 99", hint(message[1:]))
         self.assertIn("payload of 100 bytes, not 103", hint(b"abc" + message))
-        self.assertIn("64 bytes, and 40 are there", hint(message[-40:]))
+        self.assertIn("64 bytes, but only 40 are there", hint(message[-40:]))
         for at in (100, 108, 140, 147, 156, 159):
             self.assertIn(f"bit 4 of byte {at} was flipped", hint(flipped(message, at, 0x10)))
         for at in (-1, -4, -9, -10, -12):

@@ -29,8 +29,8 @@ HEADER = "torch/csrc/distributed/autograd/rpc_messages/rpc_with_autograd.h"
 
 
 def library_for(python: str) -> pathlib.Path:
-    """The library to preload for this Python's PyTorch. Builds it where it isn't in the cache; of
-    several processes one builds and the others wait."""
+    """The library to preload for this Python's PyTorch. Builds it if it isn't in the cache; of several
+    processes, one builds and the others wait."""
     if not FILES.exists():
         raise Refused("this is a checkout, which has no built library: install it (pip install .)")
     known = target.identity(python)
@@ -71,13 +71,13 @@ def _locked(folder: pathlib.Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say("waiting for another process, which builds the library")
+            _say("waiting for another process that is building the library")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _build(torch: dict[str, Any], folder: pathlib.Path) -> None:
-    """Builds in a folder beside, which gets its name when it is complete."""
+    """Builds in a temporary folder, which is renamed when it is complete."""
     compiler = _compiler()
     if not torch["new_abi"]:
         raise Refused(f"PyTorch {torch['version']} uses the old C++ ABI, which this package "
@@ -109,7 +109,7 @@ def _compiler() -> list[str]:
         if shutil.which(command[0]):
             return command
     raise Refused(
-        (f"CXX is '{named}', which isn't there" if named else "there is no C++ compiler")
+        (f"CXX is '{named}', which doesn't exist" if named else "there is no C++ compiler")
         + ", and the library must be built for this PyTorch once: install gcc 12 or clang 14 or newer "
         "(Debian: apt-get install g++; conda: conda install gxx)")
 

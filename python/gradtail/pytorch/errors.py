@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the launcher ends where it can't go on."""
+"""How the launcher ends if it can't go on."""
 
 
 class Refused(Exception):

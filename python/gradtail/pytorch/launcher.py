@@ -21,25 +21,25 @@ COUNTS = struct.Struct("=5Q")
 
 DESCRIPTION = """\
 Runs COMMAND, such as `python3 train.py` or `torchrun train.py`, with PyTorch's autograd metadata in
-gradtail trailers, after a check that the PyTorch of its Python can be served (version, symbols, one
-message of each kind to itself). For a PyTorch that it hasn't met it first builds a library, which
-needs a C++ compiler and takes about half a minute."""
+gradtail trailers. First checks that it can serve the PyTorch of that Python: its version, its symbols,
+and one message of each kind that it sends to itself. For a PyTorch that it meets for the first time it
+builds a library, which needs a C++ compiler and takes about half a minute."""
 EPILOG = """\
-The exit status is COMMAND's, or 2 where PyTorch can't be served or the arguments are wrong."""
+The exit status is COMMAND's, or 2 if PyTorch can't be served or the arguments are wrong."""
 MODE = """\
-read: take trailers and pickles, send pickles; write (the default): take both, send trailers; only:
-take and send trailers. With ,KIND=MODE for one kind of message, such as write,gradients=read; kinds
+read: accept trailers and pickles, send pickles; write (the default): accept both, send trailers; only:
+accept and send trailers. Add ,KIND=MODE for one kind of message, as in write,gradients=read; the kinds
 are """ + ", ".join(KINDS) + """. The environment variable GRADTAIL_PYTORCH does the same."""
 
 
 def mode_of(text: str) -> str:
-    """The text, where it is MODE or MODE,KIND=MODE,..."""
+    """The text, if it is MODE or MODE,KIND=MODE,..."""
     first, *others = text.split(",")
     pairs = [other.partition("=") for other in others]
     if first in MODES and all(kind in KINDS and mode in MODES for kind, _, mode in pairs):
         return text
-    raise Refused(f"the mode '{text}' is none of read, write, only, each with ,KIND=MODE for a kind of "
-                  + ", ".join(KINDS))
+    raise Refused(f"the mode must be read, write or only, optionally with ,KIND=MODE, not '{text}'; "
+                  "kinds are " + ", ".join(KINDS))
 
 
 def parse(arguments: Optional[list[str]]) -> argparse.Namespace:
@@ -49,10 +49,10 @@ def parse(arguments: Optional[list[str]]) -> argparse.Namespace:
               "       gradtail-pytorch --check [PYTHON]")
     parser.add_argument("--mode", metavar="MODE", help=MODE)
     parser.add_argument("--count", action="store_true",
-                        help="say at the end how many trailers and pickles all processes sent and "
+                        help="print at the end how many trailers and pickles all processes sent and "
                              "received")
     parser.add_argument("--check", action="store_true",
-                        help="build and check for PYTHON (python3), and run nothing")
+                        help="only build and check for PYTHON (python3)")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND",
                         help="the command and its arguments")
     options = parser.parse_args(arguments)

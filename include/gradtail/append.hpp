@@ -29,7 +29,7 @@ concept ByteContainer = ByteRange<C> && requires(C& container, std::size_t size)
 
 namespace detail {
 
-/// Appends to a container that has to grow. The trailer comes first, elsewhere: growing may move
+/// Appends to a container that has to grow. Writes the trailer elsewhere first: growing may move
 /// the device map, and a failed write must leave the buffer as it is.
 template <ByteContainer C>
 [[nodiscard]] Result<std::size_t> append_growing(C& buffer, const AutogradMetadata& metadata) {
@@ -52,8 +52,8 @@ template <ByteContainer C>
 /// the message, so that a batch of messages in one buffer takes linear time, while a large message
 /// doesn't double its memory; containers may round that up, as std::string does.
 /// Errors, with the buffer unchanged: invalid (values: the field; AutogradMetadata lists the
-/// ranges). Offset: the payload's size. What the buffer's allocator throws passes through, with
-/// the buffer unchanged, too. The metadata's device map may even be in the buffer.
+/// ranges). Offset: the payload's size. Exceptions of the buffer's allocator pass through, also
+/// with the buffer unchanged. The metadata's device map may even be in the buffer.
 template <ByteContainer C>
 [[nodiscard]] Result<std::size_t> append(C& buffer, const AutogradMetadata& metadata) {
   const std::size_t payload_size = std::ranges::size(buffer);

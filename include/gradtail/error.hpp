@@ -63,18 +63,19 @@ struct Error {
   Code code;
   Check check;
   Field field = Field::none;
-  /// Reading: byte of the message where what is wrong stands; FORMAT.md, section 6, lists it for
-  /// each check. Writing: the payload's size, where the trailer would have begun. Ids: 0.
+  /// Reading: the byte of the message that is wrong; FORMAT.md, section 6, lists it for each check.
+  /// Writing: the payload's size, where the trailer would have begun. Ids and presence: 0.
   std::size_t offset = 0;
 
   friend bool operator==(const Error&, const Error&) = default;
 };
 
-/// The code's name, such as "corrupt": a label for metrics. "unknown" for a number that is none of
-/// the enumerators. The text is static.
+/// The code's name, such as "corrupt": a label for metrics. "unknown" for a number that isn't an
+/// enumerator. The text is static.
 GRADTAIL_API std::string_view to_string(Code code) noexcept;
 
-/// The check's name, such as "checksum", and the field's, such as "from_worker_id". As above.
+/// The check's name, such as "checksum", and the field's, such as "from_worker_id", in the same
+/// way.
 GRADTAIL_API std::string_view to_string(Check check) noexcept;
 GRADTAIL_API std::string_view to_string(Field field) noexcept;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// std::format of what has a to_string, where the standard library has <format>.
+// std::format of what has a to_string, if the standard library has <format>.
 #pragma once
 
 #include <version>

@@ -14,7 +14,7 @@ inline namespace GRADTAIL_ABI {
 /// Largest worker id that fits the top 16 bits of a non-negative id.
 inline constexpr std::int32_t max_id_worker = 32767;
 
-/// Last counter that may be issued, 2^48-2. As in PyTorch, 2^48-1 never is.
+/// Last counter that may be issued, 2^48-2. As in PyTorch, 2^48-1 is never issued.
 inline constexpr std::uint64_t max_id_counter = (std::uint64_t{1} << 48) - 2;
 
 /// The id of the given worker and counter, `worker << 48 | counter`.
@@ -28,7 +28,7 @@ constexpr Result<std::int64_t> compose_id(std::int32_t worker, std::uint64_t cou
   return std::int64_t{worker} << 48 | static_cast<std::int64_t>(counter);
 }
 
-/// The worker that made a valid id, 0..32767; -1 of the absent id.
+/// The worker that made a valid id, 0..32767; -1 for the absent id.
 constexpr std::int32_t id_worker(std::int64_t id) noexcept {
   return static_cast<std::int32_t>(id >> 48);
 }
@@ -40,8 +40,8 @@ constexpr std::uint64_t id_counter(std::int64_t id) noexcept {
 
 /// Makes ids for one worker, each once. Any number of threads may call `next`; no locks.
 /// One generator per process: after `fork`, parent and child each have a copy, and both would give
-/// the same ids. A child that makes ids is a worker of its own: give it a generator of its own,
-/// made after the fork, with its own worker id.
+/// the same ids. A child that makes ids needs a generator of its own, made after the fork, with a
+/// worker id of its own.
 class IdGenerator {
  public:
   /// A generator for `worker`, 0..32767, whose first id has the counter `first`, 0..2^48-2.

@@ -23,11 +23,11 @@ struct Device {
   friend bool operator==(const Device&, const Device&) = default;
 };
 
-/// The sender's device and the receiver's device that stands for it.
+/// The sender's device, and the receiver's device that it maps to.
 struct DevicePair {
-  /// cpu to cpu, for arrays to be filled.
+  /// cpu to cpu, for arrays that are filled later.
   DevicePair() = default;
-  /// Both or neither: a pair left out by half would send to the cpu.
+  /// Takes both: a missing target would be the cpu.
   constexpr DevicePair(Device from, Device to) noexcept : source(from), target(to) {}
 
   Device source;  ///< the sender's
@@ -36,13 +36,13 @@ struct DevicePair {
   friend bool operator==(const DevicePair&, const DevicePair&) = default;
 };
 
-// Device maps are lent in place from the message's bytes, at any alignment.
+// Device maps are views of the message's bytes, at any alignment.
 static_assert(sizeof(DevicePair) == 4 && alignof(DevicePair) == 1);
 static_assert(std::is_trivially_copyable_v<DevicePair>);
 
 /// One message's autograd metadata. Any combination of fields is legal; a field at its default is
-/// absent and takes no room on the wire. Comments give the values that may be sent and received;
-/// others are refused on both sides as invalid.
+/// absent and takes no room on the wire. The comments give the values that may be sent and
+/// received. Writers and readers refuse others as invalid.
 struct AutogradMetadata {
   /// The distributed autograd pass (ids: gradtail/id.hpp). 0..2^63-1, or -1 for absent.
   std::int64_t context_id = -1;
@@ -97,7 +97,7 @@ std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& o
 }  // namespace GRADTAIL_ABI
 }  // namespace gradtail
 
-/// For containers by device, such as a stream for each.
+/// For containers keyed by device, such as one stream for each.
 template <>
 struct std::hash<gradtail::Device> {
   [[nodiscard]] std::size_t operator()(gradtail::Device device) const noexcept {

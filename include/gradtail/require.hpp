@@ -12,8 +12,8 @@
 namespace gradtail {
 inline namespace GRADTAIL_ABI {
 
-/// Whether the field isn't at its default. Each of the device_map_* stands for the device map; of
-/// what is no field of the metadata (none, id_*), false.
+/// Whether the field is present, that is, not at its default. Each of the device_map_* asks about
+/// the device map. False for what isn't a field of the metadata (none, id_*).
 [[nodiscard]] GRADTAIL_API bool is_present(const AutogradMetadata& metadata, Field field) noexcept;
 
 /// The error for the first of these fields that is absent, or nothing if all are there: code

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Taking the trailer off a container, in place.
+// Removing the trailer from a container, in place.
 #pragma once
 
 #include <ranges>
@@ -14,10 +14,10 @@
 namespace gradtail {
 inline namespace GRADTAIL_ABI {
 
-/// Takes exactly one trailer off a message and shrinks its buffer to the payload, in place. The
-/// view returned borrows from the scratch alone: the buffer may be changed, moved or freed.
-/// Errors, with the buffer unchanged: as `open`; too_large also where the scratch is smaller than
-/// the trailer. Cost: that of `open` and a copy of the trailer, whatever the payload's size.
+/// Removes exactly one trailer from a message and shrinks its buffer to the payload, in place. The
+/// view returned borrows only from the scratch: the buffer may be changed, moved or freed.
+/// Errors, with the buffer unchanged: as `open`; too_large also if the scratch is smaller than the
+/// trailer. Cost: that of `open` and a copy of the trailer, whatever the payload's size.
 /// No allocation; the buffer keeps its capacity.
 template <ByteContainer C>
 [[nodiscard]] Result<TrailerView> strip(C& buffer, TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND,

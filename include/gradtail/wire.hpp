@@ -24,11 +24,11 @@ inline constexpr std::size_t max_device_pairs = 128;
 
 /// What a reader accepts. The default fits every writer of the format, present and future.
 struct Limits {
-  /// Largest trailer_size in bytes; a larger one is refused as too large before anything of it is
-  /// summed. Above `most` it counts as `most`.
+  /// Largest trailer_size in bytes. A larger trailer is refused as too large before its checksum is
+  /// computed. Values above `most` count as `most`.
   std::size_t trailer_size = 4096;
 
-  /// What trailer_size can be raised to, in bytes. Positions in a FlatBuffers vtable have 16 bits.
+  /// The highest limit, in bytes. Positions in a FlatBuffers vtable have 16 bits.
   static constexpr std::size_t most = 65536;
 };
 

@@ -20,13 +20,13 @@ namespace gradtail {
 inline namespace GRADTAIL_ABI {
 
 /// Bytes of the trailer for this metadata: exact, a multiple of 8, min_trailer_size to
-/// max_trailer_size for metadata that a writer accepts. It depends on which fields are set and on
-/// the number of device pairs, not on their values, which are the writer's to check. No allocation.
+/// max_trailer_size for metadata that a writer accepts. It depends only on which fields are set and
+/// on the number of device pairs. Doesn't check values; writers do. No allocation.
 [[nodiscard]] GRADTAIL_API std::size_t trailer_size(const AutogradMetadata& metadata) noexcept;
 
 namespace detail {
 
-/// Writes the trailer and returns its size; returns 0, with nothing written, where it is refused.
+/// Writes the trailer and returns its size, or refuses: returns 0, with nothing written.
 [[nodiscard]] GRADTAIL_API std::size_t try_write(std::span<std::byte> room,
                                                  const AutogradMetadata& metadata,
                                                  std::uint64_t payload_size) noexcept;

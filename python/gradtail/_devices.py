@@ -14,7 +14,7 @@ class Device(NamedTuple):
 
 
 class DevicePair(NamedTuple):
-    """The sender's device and the receiver's device that stands for it."""
+    """The sender's device, and the receiver's device that it maps to."""
 
     source: Device
     target: Device

@@ -15,7 +15,7 @@ class Code(_Named):
     """One code for each thing that a caller can do about it. Numbers never change meaning."""
 
     absent = 1
-    """No trailer: fine where none is due, an error where one is."""
+    """No trailer: fine if none is due, an error if one is."""
     unsupported = 2
     """The peer is newer, or sends another kind of trailer: upgrade."""
     corrupt = 3
@@ -25,11 +25,11 @@ class Code(_Named):
     invalid = 5
     """Reading: the peer has a bug or is hostile. Writing: correct the metadata."""
     no_space = 6
-    """Writing into memory that is too small. No function of this package does."""
+    """Writing into memory that is too small. No function of this package raises it."""
 
 
 class Check(_Named):
-    """The check that failed, in the order in which a reader makes them."""
+    """The check that failed. Readers make them in this order, up to values."""
 
     magic = 1
     version = 2
@@ -75,7 +75,7 @@ class Error(ValueError):
     check: Check
     """The first check that failed."""
     field: Field
-    """The field whose value isn't allowed; Field.none if it isn't about a value."""
+    """The field whose value isn't allowed; Field.none if no value is wrong."""
     offset: int
     """Reading: the byte in the message that is wrong. Writing: the payload's size. Ids: 0."""
 
@@ -91,7 +91,7 @@ class Error(ValueError):
 
 
 class Absent(Error):
-    """There is no trailer: fine where none is due, an error where one is."""
+    """There is no trailer: fine if none is due, an error if one is."""
 
 
 class Unsupported(Error):

@@ -155,9 +155,9 @@ Arguments:
   rref_local_id: RRef backward messages: the local part of the RRef's id. 0..2**63-1, or -1 for
     absent.
 
-The ranges are checked when the metadata is written, by append() and trailer(). Here, only a number
-that its field can't even hold raises Invalid, with offset 0: one of more than 64, 32 or, in
-devices, 8 bits, and a negative wrapped_message_type.
+append() and trailer() check the ranges when they write the metadata. Here, only a number that its
+field can't hold raises Invalid, with offset 0: one of more than 64, 32 or, in devices, 8 bits, a
+negative wrapped_message_type, or a retain_graph other than 0 and 1.
 
 str() names the fields that are set, for logs; repr() is the call that makes the same metadata.)")
       .def("__init__", &construct, nb::kw_only(), nb::arg("context_id") = -1,

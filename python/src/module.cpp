@@ -45,7 +45,7 @@ The id of a worker and that worker's counter: worker << 48 | counter.
 Raises Invalid, with the field id_worker unless the worker is 0..32767, or id_counter unless the
 counter is 0..2**48-2.)");
   module.def("id_worker", &id_worker, nb::arg("id"),
-             "The worker that made an id, 0..32767; -1 of the absent id, -1.");
+             "The worker that made an id, 0..32767; -1 for the absent id, -1.");
   module.def("id_counter", &id_counter, nb::arg("id"), "The counter of an id, 0..2**48-1.");
   nb::class_<IdGenerator>(module, "IdGenerator", R"(
 Makes ids for one worker, each once. Threads may share it.
@@ -71,7 +71,7 @@ NB_MODULE(_core, module) {
   bind_views(module);
   bind_ids(module);
   module.def("trailer", &trailer, nb::arg("metadata"), nb::arg("payload_size"), R"(
-The trailer for a payload, to be sent right behind it.
+The trailer for a payload, to send directly behind it.
 
 metadata: an AutogradMetadata.
 payload_size: bytes of the payload, all pieces of it together.
@@ -82,7 +82,7 @@ value is out of range; the offset is payload_size.)");
 Appends the trailer to a bytearray that holds the payload, and returns the number of bytes appended.
 
 Raises Invalid with the field if a value is out of range, and BufferError if the bytearray can't
-grow because something still views it; in both cases it is unchanged.)");
+grow because there is still a view of it; in both cases it is unchanged.)");
 }
 
 }  // namespace gradtail::python

@@ -151,8 +151,8 @@ void bind_views(nb::module_& module) {
 
   nb::class_<FlatBytes>(module, "_FlatBytes", nb::type_slots(flat_slots));
   nb::class_<View>(module, "TrailerView", nb::type_slots(view_slots), R"(
-A trailer that has passed every check, as open_trailer() returns it. It holds the buffer that it was
-read from: a bytearray can't be resized meanwhile.)")
+A trailer that has passed every check, as open_trailer() returns it. It keeps the buffer that it was
+read from: a bytearray can't be resized while the view exists.)")
       .def_prop_ro(
           "metadata", [](const View& self) { return self.metadata; },
           nb::sig("def metadata(self) -> AutogradMetadata"),
@@ -160,8 +160,8 @@ read from: a bytearray can't be resized meanwhile.)")
       .def_prop_ro("trailer", &View::trailer, nb::sig("def trailer(self) -> memoryview"),
                    "The trailer's bytes as they came: a memoryview of the buffer, no copy.");
   nb::class_<MessageView, View>(module, "MessageView", R"(
-A message whose trailer has passed every check, as open() returns it. It holds the buffer that it
-was read from: a bytearray can't be resized meanwhile.)")
+A message whose trailer has passed every check, as open() returns it. It keeps the buffer that it
+was read from: a bytearray can't be resized while the view exists.)")
       .def_prop_ro("payload", &MessageView::payload, nb::sig("def payload(self) -> memoryview"),
                    "The bytes before the trailer: a memoryview of the buffer, no copy.");
 
@@ -170,15 +170,15 @@ was read from: a bytearray can't be resized meanwhile.)")
              nb::sig("def open(buffer: typing_extensions.Buffer, *, limit: int = 4096) "
                      "-> MessageView"),
              R"(
-Takes one trailer, the outermost, off a message of which nothing is trusted.
+Opens an untrusted message: splits off one trailer, the outermost.
 
 Arguments:
   buffer: the whole message: bytes, bytearray, memoryview, mmap, array, NumPy array or any other
-    object with a contiguous buffer. Nothing of it is copied but the metadata, and the payload isn't
-    read. The view keeps the buffer alive.
+    object with a contiguous buffer. Only the metadata is copied, and the payload isn't read. The
+    view keeps the buffer alive.
   limit: the largest trailer in bytes that is accepted, up to 65536.
 
-Returns a MessageView with payload, metadata and trailer. If the payload is a message, too, open it
+Returns a MessageView with payload, metadata and trailer. If the payload is a message too, open it
 in turn.
 
 Raises the first of these that applies, each with code, check, field and the offset in the message:
@@ -203,8 +203,8 @@ Arguments:
 
 Returns a TrailerView with metadata and trailer.
 
-Raises what open() does. Offsets count from the trailer's first byte, and a trailer_size that isn't
-the buffer's size is Corrupt.)");
+Raises the same as open(). Offsets count from the trailer's first byte, and a trailer_size that
+isn't the buffer's size is Corrupt.)");
 }
 
 }  // namespace gradtail::python

@@ -30,7 +30,7 @@ sources() {
   git -c safe.directory="$root" ls-files -z "$@"
 }
 
-step clang-format 'clang-format git' 'reviews about layout'
+step clang-format 'clang-format git' 'discussions about layout'
 step_clang-format() {
   sources '*.hpp' '*.cpp' | xargs -0 clang-format --dry-run -Werror
 }
@@ -40,13 +40,13 @@ step_shellcheck() {
   sources | xargs -0 grep --null -l '^#!.*sh$' | xargs -0 shellcheck -x
 }
 
-step reference 'doxygen' 'pages that refer to what is not there'
+step reference 'doxygen' 'pages that refer to something that does not exist'
 step_reference() {
   tools/docs
 }
 
 step test 'libasio-dev cppzmq-dev libgrpc++-dev libtensorpipe-dev libucx-dev python3-grpcio iproute2' \
-  'a broken promise, package, adapter or example, as gcc builds them by default'
+  'a broken promise, package, adapter or example, in the default build with gcc'
 step_test() {
   CXX=g++ configure build/ci/test --werror -Dtests=enabled -Dexamples=enabled -Dgrpc=enabled \
     -Dtensorpipe=enabled -Ducx=enabled -Dzeromq=enabled -Dasio=enabled -Dtorch=disabled -Dpytorch=disabled
@@ -56,7 +56,7 @@ step_test() {
 
 # clang leaves the sanitizers' symbols that a shared library needs to the program: b_lundef.
 step sanitizers 'clang libclang-rt-dev' \
-  'reads and writes out of bounds, undefined behavior; what only clang rejects or warns of'
+  'reads and writes out of bounds, undefined behavior; code that clang warns about'
 step_sanitizers() {
   build_sanitizers
   UBSAN_OPTIONS=print_stacktrace=1 run_tests build/ci/sanitizers --no-suite=builds \
@@ -104,21 +104,21 @@ step_no-fast-path() {
 }
 
 # doctest needs exceptions.
-step no-exceptions '' 'users who build without exceptions and RTTI'
+step no-exceptions '' 'code that needs exceptions or RTTI'
 step_no-exceptions() {
   CXX=g++ run_only build/ci/no-exceptions round_trips "${core_only[@]}" -Dbuildtype=release \
     -Dcpp_eh=none -Dcpp_rtti=false
 }
 
 # All sources of the library at once, with the examples.
-step unity '' 'names that clash where a user compiles several sources as one'
+step unity '' 'names that clash if a user compiles several sources as one'
 step_unity() {
   configure build/ci/unity "${core_only[@]}" -Dtests=disabled -Dexamples=enabled -Dunity=on \
     -Dunity_size=1000
   build build/ci/unity
 }
 
-step i686 'g++-i686-linux-gnu' 'arithmetic that needs a size_t of 64 bits'
+step i686 'g++-i686-linux-gnu' 'arithmetic that needs a 64-bit size_t'
 step_i686() {
   run_on i686
 }
@@ -132,7 +132,7 @@ run_on() {
 }
 
 step cli 'clang clang-tidy libclang-rt-dev libcli11-dev nlohmann-json3-dev' \
-  'a program gradtail that crashes on, or misjudges, a message'
+  'a program gradtail that crashes on a message or misjudges it'
 step_cli() {
   CXX=clang++ configure build/ci/cli "${core_only[@]}" -Dcli=enabled -Dtests=enabled \
     -Dexamples=disabled -Dbuildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined \
@@ -157,7 +157,7 @@ python_tests() {
 }
 
 # The sdist and the wheel are made from what is committed, each in an environment of its own.
-step python 'git python3-dev python3-venv' 'a Python package that does not build, or misjudges'
+step python 'git python3-dev python3-venv' 'a Python package that does not build or misjudges messages'
 step_python() {
   local python=build/ci/python/bin/python dist=build/ci/dist
   rm -rf build/ci/python "$dist"
@@ -169,7 +169,7 @@ step_python() {
   sed -n '$s/^\([0-9]* passed\)\(, \([0-9]*\) skipped\)\?.*/\1, 0 failed, 0\3 skipped/p' build/ci/pytest.log
 }
 
-step pytorch '' 'a preload that changes what PyTorch does, or does not build for its wheel'
+step pytorch '' 'a preload that changes what PyTorch does, or does not build for the wheel'
 step_pytorch() {
   tools/test-pytorch --slice
 }

@@ -2,8 +2,6 @@
 // The library's own footer, table of fields and layout check, so that there is one parser.
 #include "locate.hpp"
 
-#include <string_view>
-
 #include "fields.hpp"
 #include "footer.hpp"
 #include "gradtail/id.hpp"

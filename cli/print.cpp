@@ -2,8 +2,6 @@
 #include "print.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <string_view>
 
 namespace gradtail::cli {

@@ -4,7 +4,6 @@
 
 #include <bit>
 #include <limits>
-#include <span>
 #include <type_traits>
 #include <utility>
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <concepts>
-#include <type_traits>
 #include <utility>
 
 #include "fields.hpp"

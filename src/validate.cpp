@@ -2,7 +2,6 @@
 // Checks device maps, in the order of FORMAT.md, section 6.
 #include "validate.hpp"
 
-#include <algorithm>
 #include <cstdint>
 
 #include "fast/device_map.hpp"

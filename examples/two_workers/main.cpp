@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <optional>
 
 #include "program.hpp"
 #include "worker0.hpp"

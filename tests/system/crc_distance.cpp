@@ -6,7 +6,6 @@
 // those of table, footer and checksum, and those of the payload's size, which is summed behind
 // them.
 #include <algorithm>
-#include <bit>
 #include <bitset>
 #include <cstdint>
 #include <cstdio>

@@ -9,7 +9,6 @@
 #include <new>
 #include <random>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "gradtail/gradtail.hpp"

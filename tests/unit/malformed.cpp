@@ -2,7 +2,7 @@
 // Damaged golden messages: never a crash, never other values than were sent.
 #include <doctest/doctest.h>
 
-#include <algorithm>
+#include <array>
 
 #include "golden.hpp"
 #include "gradtail/open.hpp"

@@ -3,9 +3,6 @@
 // size.
 #include <doctest/doctest.h>
 
-#include <array>
-#include <limits>
-
 #include "gradtail/open.hpp"
 #include "guarded_memory.hpp"
 #include "poke.hpp"

@@ -6,10 +6,7 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
-#include <algorithm>
 #include <chrono>
-#include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 

@@ -10,7 +10,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "gradtail/ucx.hpp"
 #include "node.hpp"

@@ -15,8 +15,6 @@
 #include <deque>
 #include <exception>
 #include <functional>
-#include <string>
-#include <vector>
 
 #include "exchange.hpp"
 #include "gradtail/ucx.hpp"

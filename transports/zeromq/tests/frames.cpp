@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <vector>
 #include <zmq.hpp>
 #include <zmq_addon.hpp>
 

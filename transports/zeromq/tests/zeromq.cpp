@@ -10,8 +10,6 @@
 #include <cstdlib>
 #include <new>
 #include <optional>
-#include <stdexcept>
-#include <vector>
 #include <zmq.hpp>
 
 #include "frames.hpp"

@@ -8,7 +8,6 @@ import pty
 import random
 import re
 import subprocess
-import unittest
 
 from program import EVERY, FORWARD, GOLDEN, PROGRAM, ROOT
 from program import Folder, expected, flipped, gradtail, inspected, verdict, wire

@@ -45,8 +45,8 @@ inline constexpr CrcTables crc_tables = [] {
 /// What a CRC starts from. At the end all of its bits are inverted.
 inline constexpr std::uint32_t crc32c_start = 0xFFFFFFFF;
 
-/// The CRC-32C of `size` bytes, a multiple of 8, and of one more little-endian word. By the CPU's
-/// instruction where it has one.
+/// The CRC-32C of `size` bytes, a multiple of 8, and of one more little-endian word. Uses the CPU's
+/// instruction if there is one.
 [[nodiscard]] std::uint32_t crc32c(const std::byte* bytes, std::size_t size,
                                    std::uint64_t last_word) noexcept;
 

@@ -81,7 +81,7 @@ inline constexpr auto canonical_order = [] {
 }
 
 /// Stores everything but the values: root offset, identifier, vtable, and the offsets to the vtable
-/// and the map. What is between them must be zero already.
+/// and the map. The bytes between them must be zero already.
 constexpr void store_structure(std::byte* to, const Layout& layout) noexcept {
   const auto store16 = [to](std::size_t at, std::size_t n) {
     detail::store(to + at, static_cast<std::uint16_t>(n));

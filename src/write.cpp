@@ -33,8 +33,8 @@ Field first_bad_field(const AutogradMetadata& m) noexcept {
   return bad;
 }
 
-/// Stores the pairs, of which there are some, in wire order. Comes before all other stores: the
-/// caller's map may be in the memory that is written.
+/// Stores the pairs, at least one, in wire order. Call it before all other stores: the caller's map
+/// may be in the memory that is written.
 void store_pairs(std::byte* to, std::span<const DevicePair> map) noexcept {
   std::memmove(to, map.data(), map.size_bytes());
   const std::span stored{reinterpret_cast<DevicePair*>(to), map.size()};
@@ -69,13 +69,13 @@ void write(std::byte* to, const Layout& layout, const AutogradMetadata& m,
   footer.store(to + layout.size);
 }
 
-/// Shared by two callers: compiled once.
+/// Not inlined, so that its two callers share the code.
 [[gnu::noinline]] Layout canonical_layout(const AutogradMetadata& m) noexcept {
   return detail::layout_of(present_fields(m), m.device_map.size());
 }
 
-/// Any metadata whose values are allowed. By itself, as its frame and that of checking the values
-/// would together be more than a writer may take of the stack.
+/// Writes any metadata whose values are allowed. A function of its own: its frame and that of the
+/// checks of values together would be more than a writer may take of the stack.
 [[gnu::noinline]] std::size_t write_valid(std::span<std::byte> room, const AutogradMetadata& m,
                                           std::uint64_t payload_size) noexcept {
   const Layout layout = detail::canonical_layout(m);
@@ -85,8 +85,8 @@ void write(std::byte* to, const Layout& layout, const AutogradMetadata& m,
   return size;
 }
 
-// A chain of calls, each the last thing that its caller does: so the first two need no stack frame,
-// which is a seventh of their instructions.
+// A chain of tail calls: the first two functions need no stack frame, which would be a seventh of
+// their instructions.
 
 [[gnu::noinline]] std::size_t write_rest(std::span<std::byte> room, const AutogradMetadata& m,
                                          std::uint64_t payload_size) noexcept {

@@ -90,7 +90,7 @@ struct Surveyor {
     indices |= bit(pairs[0]) | bit(pairs[1]) | bit(pairs[2]) | bit(pairs[3]);
   }
 
-  /// The first four. -1 stands for the pair before the first.
+  /// The first four. -1 is the number of the pair before the first.
   [[gnu::always_inline]] void add_first(const DevicePair* pairs) noexcept {
     Bytes bytes;
     Numbers numbers;
@@ -154,7 +154,7 @@ bool is_valid_map(std::span<const DevicePair> map) noexcept {
   if (map.size() < 4) return few_are_in_order(map) && few_targets_differ(map);
   const Survey survey = survey_of(map);
   if (!survey.in_order) return false;
-  // As many bits as targets: all have different indices. Quick to see, and the common case.
+  // As many bits as targets: all have different indices. A quick check, and the common case.
   return static_cast<std::size_t>(std::popcount(survey.indices)) == map.size() ||
          first_repeated(map, &DevicePair::target) == map.size();
 }

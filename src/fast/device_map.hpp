@@ -12,7 +12,7 @@ namespace detail::fast {
 
 #if GRADTAIL_FAST_PATH
 
-/// Whether all devices are in range and the sources ascend. May say no of a map of few pairs.
+/// Whether all devices are in range and the sources ascend. May return false for few pairs.
 [[nodiscard]] bool is_in_order(std::span<const DevicePair> map) noexcept;
 
 /// Whether first_bad_pair finds nothing wrong with a map in wire order, at a fraction of its cost.

@@ -20,8 +20,8 @@ namespace detail::fast {
 
 /// Reads the trailer at the end of `tail`, the last bytes of a message that has `before` bytes
 /// more, into metadata that has no field set, and returns the trailer's size. Returns 0 for what it
-/// declines; the metadata may then be anything. Three of them, for their cost: the templates of
-/// messages that every pass has, inlined; all others; and any.
+/// declines; the metadata may then be anything. There are three of them for speed: for the messages
+/// that every pass has, inlined; for all others; and for any.
 [[nodiscard]] inline std::size_t read_inlined(std::span<const std::byte> tail, std::uint64_t before,
                                               std::size_t limit,
                                               AutogradMetadata& metadata) noexcept;
@@ -36,8 +36,8 @@ namespace detail::fast {
                                     std::span<std::byte> scratch, std::size_t limit,
                                     AutogradMetadata& metadata) noexcept;
 
-/// Writes the trailer and returns its size, or returns 0 with nothing written. Three of them, for
-/// their cost: the templates of messages that every pass has, inlined one by one; and all others.
+/// Writes the trailer and returns its size, or returns 0 with nothing written. There are three of
+/// them for speed: for the messages that every pass has, inlined one by one; and for all others.
 [[nodiscard]] inline std::size_t write_forward(std::span<std::byte> room,
                                                const AutogradMetadata& metadata,
                                                std::uint64_t payload_size) noexcept;

@@ -22,7 +22,7 @@ struct Tail {
   std::uint64_t before;
   std::size_t limit;
   std::size_t most = std::min(bytes.size(), limit);  ///< bytes that its trailer may have
-  /// Of the footer. What is decided is what is used, should a peer be writing.
+  /// Of the footer, read once: a peer may be writing.
   std::uint64_t first_word = load_once<std::uint64_t>(bytes.data() + bytes.size() - footer_size);
 };
 
@@ -35,7 +35,7 @@ template <const Template& t>
   if (tail.first_word != Footer{.trailer_size = size}.first_word()) return 0;
   if (size > tail.most) return 0;
   if (!t.has_map()) return size;
-  // A sum over more than the largest map would be in vain.
+  // Computing a checksum over more than the largest map would be useless.
   const bool is_map_size = size >= least && size % 8 == 0 &&  // GCOVR_EXCL_BR_LINE: only of maps
                            size <= t.trailer_size(max_device_pairs);
   return is_map_size ? size : 0;  // GCOVR_EXCL_BR_LINE: only of maps
@@ -77,7 +77,7 @@ template <const Template& t, class CrcStep>
   if (!has_structure<t>(trailer, pair_count)) return 0;
   const std::uint64_t payload_size = tail.before + (tail.bytes.size() - size);
   if (!has_checksum<t, CrcStep>(trailer, size, payload_size)) return 0;
-  bool is_bool = true;  // as a byte, of which only two values are allowed
+  bool is_bool = true;  // a byte with only two allowed values
   const auto read_scalar = [&]<unsigned vt, class T>(const Scalar<vt, T>& f)
       __attribute__((always_inline)) {
     if (t.layout.at[f.slot] == 0) return;  // GCOVR_EXCL_BR_LINE

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Canonical tables of the sets of fields that messages have, made at compile time by the code that
-// the full writer uses, too.
+// Canonical tables for common sets of fields, made at compile time by the code that the full writer
+// uses too.
 #pragma once
 
 #include <array>
@@ -86,11 +86,11 @@ inline constexpr Template retained = make_template(retained_fields, 0);
 inline constexpr Template rref = make_template(rref_fields, 0);
 inline constexpr Template cleanup = make_template(cleanup_fields, 0);
 
-// Below, what depends on the template alone is decided when it is compiled, once for each template:
-// GCOVR_EXCL_BR_LINE.
+// Below, decisions that depend only on the template are made at compile time, once for each
+// template: GCOVR_EXCL_BR_LINE.
 
 /// Whether the template's scalars are all present, and their values allowed. The common kind of
-/// field, of which only -1 and less are not, takes one instruction.
+/// field, which may be any number from 0 on, takes one instruction.
 template <const Template& t>
 [[nodiscard, gnu::always_inline]] inline bool has_scalars(const AutogradMetadata& m) noexcept {
   std::int64_t signs = 0;
@@ -112,8 +112,8 @@ template <const Template& t>
   return signs >= 0 && allowed;
 }
 
-/// The bytes before the first value, to be compared. Apart from the template, of which nothing else
-/// is left in the library.
+/// The bytes before the first value, to compare with. Not a member of the template, so that nothing
+/// else of the template ends up in the library.
 template <const Template& t>
 inline constexpr auto prefix = [] {
   std::array<std::byte, t.prefix_size> bytes{};

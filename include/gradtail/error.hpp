@@ -39,9 +39,9 @@ enum class Check : std::uint8_t {
   presence = 11,       ///< `require_fields` only: a field that the caller needs is there
 };
 
-/// What a `values` error is about. Numbers never change meaning.
+/// What a `values` or `presence` error is about. Numbers never change meaning.
 enum class Field : std::uint8_t {
-  none = 0,  ///< not a values error
+  none = 0,  ///< no field
   context_id = 1,
   message_id = 2,
   from_worker_id = 3,
@@ -60,9 +60,9 @@ enum class Field : std::uint8_t {
 
 /// Why something was refused. Plain data: no allocation, safe to copy and to keep.
 struct Error {
-  Code code;
-  Check check;
-  Field field = Field::none;
+  Code code;                  ///< what to do about it
+  Check check;                ///< the first check that failed
+  Field field = Field::none;  ///< what a values or presence error is about
   /// Reading: the byte of the message that is wrong; FORMAT.md, section 6, lists it for each check.
   /// Writing: the payload's size, where the trailer would have begun. Ids and presence: 0.
   std::size_t offset = 0;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of a row of buffers that a message was received into.
+// The received part of a sequence of buffers.
 //
-// recvmsg, readv and Asio fill several buffers, give the number of bytes received and leave the
-// buffers as large as they were. To cut an array of iovecs in place costs their sizes, which the
-// next receive needs again, and Asio has nothing public that cuts a sequence of buffers.
+// recvmsg, readv and Asio fill several buffers, return the number of bytes received and leave the
+// buffers as large as they were. Cutting an array of iovecs in place would lose their sizes, which
+// the next receive needs, and Asio has no public function that cuts a sequence of buffers.
 #pragma once
 
 #include <algorithm>

@@ -31,8 +31,8 @@ namespace detail {
 
 class Parser;
 
-/// The error of what went well. An Error fits two registers and an optional one doesn't, which
-/// would be a fifth to two fifths of the time of an early rejection.
+/// Stands for success. An Error fits into two registers and std::optional<Error> doesn't, which
+/// would cost a fifth to two fifths of the time of an early rejection.
 inline constexpr Error no_error{Code{}, Check{}};
 
 /// Only the parser can make one, so only the parser can make views that hold anything.
@@ -57,7 +57,7 @@ class TrailerView {
   [[nodiscard]] const AutogradMetadata& metadata() const& noexcept GRADTAIL_LIFETIMEBOUND {
     return metadata_;
   }
-  /// Of a temporary view: a copy, so that no reference outlives it.
+  /// For a temporary view: a copy, so that no reference outlives it.
   [[nodiscard]] AutogradMetadata metadata() const&& noexcept { return metadata_; }
 
   /// Whether the trailer stores a field that this version of the library doesn't know, from a newer
@@ -162,7 +162,7 @@ class Parser {
 
 }  // namespace detail
 
-/// Takes exactly one trailer, the outermost, off a message of which nothing is trusted.
+/// Opens an untrusted message: splits off exactly one trailer, the outermost.
 /// Total: any bytes, any length and any alignment give a view or an error. Nothing outside of
 /// `message` is read, nothing of the payload is read, and work is bounded by the trailer's size.
 /// Errors, the first that applies, with the offset in `message`: absent (no magic), unsupported
@@ -219,10 +219,10 @@ requires(!std::ranges::borrowed_range<R>) Result<TrailerView> open_trailer(
     R&& trailer, std::uint64_t payload_size, Limits limits = {})
 = delete;
 
-/// The trailer's size in bytes, from the last bytes of a message alone: for receivers that get a
+/// The trailer's size in bytes, from only the last bytes of a message: for receivers that get a
 /// message's end first or have to fetch it. `tail` holds the message's last footer_size bytes or
-/// more, or all of a shorter message. Makes the checks that need no more than the footer; the
-/// checksum hasn't been verified, so `open` may still refuse the message.
+/// more, or all of a shorter message. Makes only the checks that need no more than the footer. The
+/// checksum isn't verified, so `open` may still refuse the message.
 /// Errors, with the offset in the message: absent, unsupported (version, required_flags), corrupt
 /// (trailer_size), too_large (limit). Cost: a nanosecond.
 template <ByteRange R>

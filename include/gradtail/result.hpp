@@ -19,7 +19,7 @@ namespace gradtail {
 inline namespace GRADTAIL_ABI {
 
 /// Either a T or an Error. Not an alias of std::expected, so it is one type under every -std.
-/// Asking for the one that isn't there is a programming error: asserted, otherwise undefined.
+/// Asking for the one that isn't there is a programming error: an assert, else undefined behavior.
 /// No allocation of its own, no exceptions.
 template <class T>
 class [[nodiscard]] Result {
@@ -34,7 +34,7 @@ class [[nodiscard]] Result {
   constexpr explicit Result(std::in_place_t tag, Args&&... args)
       : value_(tag, std::forward<Args>(args)...) {}
 
-  /// Puts an error where there was a value or another error.
+  /// Replaces the value or the error with this error.
   constexpr Result& operator=(const Error& error) noexcept {
     value_.reset();
     failure = error;
@@ -73,13 +73,13 @@ class [[nodiscard]] Result {
   }
 #endif
 
-  /// Makes a value in place of what is there.
+  /// Replaces the value or the error with a new value.
   template <class... Args>
   constexpr T& emplace(Args&&... args) {
     return value_.emplace(std::forward<Args>(args)...);
   }
 
-  /// The value, or `other` where there is none.
+  /// The value, or `other` if there is none.
   template <class U>
   [[nodiscard]] constexpr T value_or(U&& other) const& {
     if (has_value()) return *value_;

@@ -12,14 +12,13 @@ namespace gradtail {
 inline namespace GRADTAIL_ABI {
 
 /// Memory for the bytes of one trailer: where `open` gathers one that straddles segments, and where
-/// `strip` keeps it. A plain object for the stack, 4 KiB, left uninitialised: no cost to make.
-/// Views point into it, so it must outlive them and stays where it is; each use overwrites the
-/// last.
+/// `strip` keeps it. A plain object of 4 KiB for the stack, uninitialized, so it costs nothing to
+/// make. Views point into it: it must outlive them, and each use overwrites the one before.
 class TrailerScratch {
  public:
   TrailerScratch() noexcept
       : memory_(&bytes_[0], sizeof bytes_) {}  // NOLINT: bytes_ are written before they are read
-  /// Takes `memory` instead, for limits above the default: as many bytes as the limit.
+  /// Uses `memory` instead, for limits above the default: give it as many bytes as the limit.
   explicit TrailerScratch(std::span<std::byte> memory) noexcept : memory_(memory) {}  // NOLINT
   TrailerScratch(const TrailerScratch&) = delete;
   TrailerScratch& operator=(const TrailerScratch&) = delete;

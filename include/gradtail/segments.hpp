@@ -29,9 +29,9 @@
 namespace gradtail {
 inline namespace GRADTAIL_ABI {
 
-/// Whether objects of a segment type refer to bytes that outlive them, so that a range may make
-/// them on the fly. Specialize it for buffer types of your own that only point; spans, string_views
-/// and iovecs need nothing.
+/// Whether objects of a segment type only point to bytes, which outlive them, so that a range may
+/// make them on the fly. Specialize it for such types of your own; spans, string_views and iovecs
+/// don't need it.
 template <class S>
 inline constexpr bool enable_borrowed_segment = false;
 
@@ -53,7 +53,7 @@ concept IoVector = requires(const std::remove_cvref_t<S>& segment) {
   { segment.iov_len } -> std::convertible_to<std::size_t>;
 };
 
-/// Something whose bytes can be had.
+/// Something that gives access to contiguous bytes.
 template <class S>
 concept AnySegment = ByteRange<S> || DataAndSize<S> || IoVector<S>;
 
@@ -189,7 +189,7 @@ class PayloadSegments {
     std::size_t remaining_ = 0;
   };
 
-  /// The first `size` bytes from `first` on, which are there. Of a message, use `open` or `first`.
+  /// The first `size` bytes from `first` on, which must be there. `open` and `first` make these.
   PayloadSegments(It first, std::size_t size) : first_(first), size_(size) {}
 
   [[nodiscard]] Iterator begin() const { return {first_, size_}; }
@@ -287,6 +287,6 @@ void open_copy(R&& segments_of_a_type_that_must_enable_borrowed_segment, Trailer
 }  // namespace GRADTAIL_ABI
 }  // namespace gradtail
 
-/// Its iterators outlive it: open(message->payload(), scratch) takes the next trailer off.
+/// Its iterators outlive it: open(message->payload(), scratch) opens the message inside.
 template <std::forward_iterator It>
 inline constexpr bool std::ranges::enable_borrowed_range<gradtail::PayloadSegments<It>> = true;

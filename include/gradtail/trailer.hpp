@@ -18,8 +18,8 @@ namespace gradtail {
 inline namespace GRADTAIL_ABI {
 
 /// The bytes of one trailer, for gather writes (iovec, slices, frames): the payload stays where it
-/// is. Self-contained, 616 bytes and their number, no allocation. It must outlive the send and stay
-/// where it is.
+/// is. Holds its 616 bytes itself, so it doesn't allocate. It must outlive the send and stay where
+/// it is.
 class Trailer {
  public:
   /// No bytes.

@@ -11,9 +11,9 @@
 //     | payload| ... payload        | payload | trailer|  strip keeps a part of the last one
 //     +--------+--------------------+------------------+
 //
-// Slices are reference-counted: none of these functions copies, moves or reads the payload. A slice
-// of up to GRPC_SLICE_INLINED_SIZE bytes (23 on 64-bit machines) may hold its bytes itself. Those
-// move with the slice, whoever moves it, and nothing is to be had by keeping them where they are.
+// Slices are reference-counted: these functions never copy, move or read the payload. A slice of up
+// to GRPC_SLICE_INLINED_SIZE bytes (23 on 64-bit machines) may hold its bytes itself. Those move
+// with the slice, and keeping them in place would gain nothing.
 //
 // A single grpc::Slice is contiguous bytes, and a std::vector<grpc::Slice> a range of segments:
 // gradtail/open.hpp and gradtail/segments.hpp take them as they are.
@@ -91,8 +91,8 @@ inline void keep_first(std::vector<grpc::Slice>& slices, std::size_t size) {
 
 /// Takes exactly one trailer, the outermost, off a received buffer, which stays as it is. `slices`
 /// is filled with references to the buffer's slices, and the view borrows from it and the scratch:
-/// the buffer may be cleared, filled anew or destroyed, `slices` must outlive the view and not
-/// change. Give the same `slices` to one message after the other, and it stops allocating.
+/// the buffer may be cleared, refilled or destroyed, `slices` must outlive the view and not change.
+/// If you reuse the same `slices` for one message after the other, this stops allocating.
 /// Errors: as `open` of segments. Cost: as that, and one reference for each slice.
 [[nodiscard]] inline Result<SegmentedMessageView<std::vector<grpc::Slice>::iterator>> open(
     const grpc::ByteBuffer& buffer, std::vector<grpc::Slice>& slices, TrailerScratch& scratch,
@@ -119,8 +119,7 @@ inline void keep_first(std::vector<grpc::Slice>& slices, std::size_t size) {
   return Result<TrailerView>(std::in_place, *message);
 }
 
-/// The code that gRPC has for what the caller can do about it; UNKNOWN for a number that is none of
-/// the enumerators.
+/// gRPC's code for what the caller can do about it; UNKNOWN for a number that isn't an enumerator.
 [[nodiscard]] inline grpc::StatusCode to_status_code(Code code) noexcept {
   switch (code) {
     case Code::absent:
@@ -138,7 +137,7 @@ inline void keep_first(std::vector<grpc::Slice>& slices, std::size_t size) {
   return grpc::StatusCode::UNKNOWN;
 }
 
-/// The status with which a call ends that brought such a trailer: that code, and to_string(error).
+/// The status to end a call with that brought such a trailer: that code, and to_string(error).
 /// Allocates the string.
 [[nodiscard]] inline grpc::Status to_status(const Error& error) {
   return {to_status_code(error.code), to_string(error)};

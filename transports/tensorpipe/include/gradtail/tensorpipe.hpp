@@ -24,11 +24,11 @@ namespace gradtail {
 inline namespace GRADTAIL_ABI {
 
 /// Adds the metadata's trailer to the message as one more payload, and returns the number of its
-/// bytes. They lie in `trailer`, which must stay as and where it is until the callback of
-/// Pipe::write has run, as the other payloads. The payloads before it count as one, whose size they
-/// have together; tensors don't count. Errors, with the message unchanged: invalid (values: the
-/// field; AutogradMetadata lists the ranges). Offset: the payloads' size. Nothing is copied; the
-/// vector of payloads may allocate, and what that throws passes through.
+/// bytes. They are in `trailer`, which must stay unchanged and in place until the callback of
+/// Pipe::write has run, like the other payloads. The payloads before it together are the payload;
+/// tensors don't count. Errors, with the message unchanged: invalid (values: the field;
+/// AutogradMetadata lists the ranges). Offset: the payloads' size. Nothing is copied. The vector of
+/// payloads may allocate, and its exceptions pass through.
 [[nodiscard]] inline Result<std::size_t> append(tensorpipe::Message& message,
                                                 const AutogradMetadata& metadata,
                                                 Trailer& trailer) {
@@ -46,8 +46,8 @@ inline namespace GRADTAIL_ABI {
   return last.length;
 }
 
-/// The payloads of a message that was received, a segment each: the lengths stand in the
-/// descriptor, the bytes where the allocation says. Borrows both.
+/// The payloads of a message that was received, a segment each: the descriptor has their lengths,
+/// the allocation their addresses. Borrows both.
 class ReceivedPayloads {
  public:
   class Iterator {
@@ -97,10 +97,10 @@ class ReceivedPayloads {
   Iterator last_;
 };
 
-/// Takes the trailer off a message that Pipe::read has read into the allocation. The view's payload
-/// is that of all payloads before the trailer, in order, wherever the sender cut them. It borrows
-/// from the allocation's memory, from both vectors of payloads and, where the trailer straddles
-/// payloads, from the scratch. Errors, cost and promises: as `open` of segments.
+/// Opens a message that Pipe::read has read into the allocation. The view's payload is all payloads
+/// before the trailer, in order, wherever the sender cut them. It borrows from the allocation's
+/// memory, from both vectors of payloads and, if the trailer straddles payloads, from the scratch.
+/// Errors, cost and promises: as `open` of segments.
 [[nodiscard]] inline Result<SegmentedMessageView<ReceivedPayloads::Iterator>> open(
     const tensorpipe::Descriptor& descriptor, const tensorpipe::Allocation& allocation,
     TrailerScratch& scratch, Limits limits = {}) {
@@ -108,7 +108,7 @@ class ReceivedPayloads {
   return gradtail::open(payloads, scratch, limits);
 }
 
-/// A view into temporary vectors of payloads would dangle.
+/// Deleted: a view into temporary vectors of payloads would dangle.
 void open(const tensorpipe::Descriptor&& descriptor, const tensorpipe::Allocation& allocation,
           TrailerScratch& scratch, Limits limits = {}) = delete;
 void open(const tensorpipe::Descriptor& descriptor, const tensorpipe::Allocation&& allocation,

@@ -39,8 +39,8 @@ void torch_check(bool condition, const Parts&... parts) {
 }  // namespace detail
 
 /// Appends the metadata's trailer to the message's payload and returns the number of bytes
-/// appended. The tensors stay as they are. Reserve `payload + max_trailer_size` where the payload
-/// is made, or the vector reallocates once.
+/// appended. The tensors stay as they are. Reserve `payload + max_trailer_size` when you make the
+/// payload, or the vector reallocates once.
 /// Errors, with the message unchanged: as `append` of a std::vector<char>.
 [[nodiscard]] inline Result<std::size_t> append(torch::distributed::rpc::Message& message,
                                                 const AutogradMetadata& metadata) {
@@ -54,19 +54,20 @@ void torch_check(bool condition, const Parts&... parts) {
   return gradtail::open(message.payload(), limits);
 }
 
-/// A view into a temporary message would dangle.
+/// Deleted: a view into a temporary message would dangle.
 Result<MessageView> open(const torch::distributed::rpc::Message&& message,
                          Limits limits = {}) = delete;
 
-/// Takes the trailer off the message's payload, in place. The view borrows from the scratch alone:
-/// the payload may be moved out. Errors, with the message unchanged: as `strip` of a vector.
+/// Removes the trailer from the message's payload, in place. The view borrows only from the
+/// scratch: the payload may be moved out. Errors, with the message unchanged: as `strip` of a
+/// vector.
 [[nodiscard]] inline Result<TrailerView> strip(torch::distributed::rpc::Message& message,
                                                TrailerScratch& scratch, Limits limits = {}) {
   return gradtail::strip(message.payload(), scratch, limits);
 }
 
-/// The worker as PyTorch counts them; -1, absent, stays -1. Throws c10::Error, with the number in
-/// its text, for one that doesn't fit 16 bits, which PyTorch would cut.
+/// PyTorch's number of the worker; -1, absent, stays -1. Throws c10::Error, with the number in its
+/// text, for one that doesn't fit into 16 bits, which PyTorch would truncate.
 [[nodiscard]] inline torch::distributed::rpc::worker_id_t to_torch_worker(std::int32_t worker) {
   using Worker = std::numeric_limits<torch::distributed::rpc::worker_id_t>;
   detail::torch_check(worker >= -1 && worker <= (Worker::max)(), "worker ", worker,
@@ -85,7 +86,7 @@ Result<MessageView> open(const torch::distributed::rpc::Message&& message,
   return {type, device.index};
 }
 
-/// PyTorch's device map of a message's. Errors: as for one device. Allocates the map.
+/// PyTorch's form of a message's device map. Errors: as for one device. Allocates the map.
 [[nodiscard]] inline std::unordered_map<c10::Device, c10::Device> to_torch(
     std::span<const DevicePair> pairs) {
   std::unordered_map<c10::Device, c10::Device> map;
@@ -94,14 +95,14 @@ Result<MessageView> open(const torch::distributed::rpc::Message&& message,
   return map;
 }
 
-/// The device as gradtail has it. Whether its numbers may be sent is for `append` to say.
+/// gradtail's form of the device. Doesn't check whether its numbers may be sent; `append` does.
 [[nodiscard]] inline Device from_torch(c10::Device device) noexcept {
   return {.type = static_cast<std::int8_t>(device.type()), .index = device.index()};
 }
 
 /// The pairs of PyTorch's device map, for AutogradMetadata::device_map, which borrows them: keep
-/// the vector for as long. One allocation, none for an empty map. `append` refuses more than 128
-/// pairs and maps that can't be inverted.
+/// the vector until the metadata has been used. One allocation, none for an empty map. `append`
+/// refuses more than 128 pairs and maps that can't be inverted.
 [[nodiscard]] inline std::vector<DevicePair> from_torch(
     const std::unordered_map<c10::Device, c10::Device>& map) {
   std::vector<DevicePair> pairs;

@@ -8,8 +8,8 @@
 //     comes with the message    comes with it (eager), or stays with the sender until the receiver
 //                               has said where it goes (rendezvous)
 //
-// The payload is never read: it may be memory of a GPU. The peer may be built with any version of
-// UCX, and needs no gradtail to see the header's bytes.
+// The payload is never read, so it may be GPU memory. The peer may use any version of UCX, and
+// needs no gradtail to see the header's bytes.
 #pragma once
 
 #include <ucp/api/ucp.h>
@@ -48,20 +48,20 @@ namespace detail {
 
 }  // namespace detail
 
-/// A row of pieces for UCX to gather, which outlives the expression.
+/// A contiguous range of pieces for UCX to gather, which outlives the expression.
 template <class R>
 concept BorrowedPieces = std::ranges::contiguous_range<R> && std::ranges::borrowed_range<R> &&
     std::same_as<std::ranges::range_value_t<R>, ucp_dt_iov_t>;
 
 /// Sends the payload as an active message whose header is the metadata's trailer, by
-/// ucp_am_send_nbx, and returns what that returns: null where the send is complete, a request where
-/// it isn't yet, or a status that UCS_PTR_IS_ERR tells from both. The payload may be device memory.
+/// ucp_am_send_nbx, and returns what that returns: null if the send is complete, a request if it
+/// isn't yet, or a status that UCS_PTR_IS_ERR tells from both. The payload may be device memory.
 /// `param` is UCX's: the callback, its user data, flags, the memory type; no datatype.
-/// Lifetime: payload and `trailer` must stay as and where they are until the send is complete. With
-/// UCP_AM_SEND_FLAG_COPY_HEADER in `param.flags` (UCX 1.14 and newer, at build time and run time)
-/// `trailer` may go when this function returns.
-/// Errors, with nothing sent: invalid (values: the field; AutogradMetadata lists the ranges).
-/// Offset: the payload's size. Cost: as Trailer::make, and UCX's own. No allocation of gradtail's.
+/// Lifetime: payload and `trailer` must stay unchanged and in place until the send is complete.
+/// With UCP_AM_SEND_FLAG_COPY_HEADER in `param.flags` (UCX 1.14 and newer, at build time and run
+/// time) `trailer` may go when this function returns. Errors, with nothing sent: invalid (values:
+/// the field; AutogradMetadata lists the ranges). Offset: the payload's size. Cost: as
+/// Trailer::make, and UCX's own. No allocation of gradtail's.
 template <BorrowedBytes R>
 [[nodiscard]] Result<ucs_status_ptr_t> send(ucp_ep_h endpoint, unsigned id, R&& payload,
                                             const AutogradMetadata& metadata, Trailer& trailer,
@@ -71,8 +71,8 @@ template <BorrowedBytes R>
                                      bytes.size(), trailer, param);
 }
 
-/// The same for a payload in pieces, which UCX gathers. Lifetime: the array of pieces must stay too
-/// until the send is complete.
+/// The same for a payload in pieces, which UCX gathers. Lifetime: the array of pieces must also
+/// stay until the send is complete.
 template <BorrowedPieces R>
 [[nodiscard]] Result<ucs_status_ptr_t> send(ucp_ep_h endpoint, unsigned id, R&& pieces,
                                             const AutogradMetadata& metadata, Trailer& trailer,
@@ -87,7 +87,7 @@ template <BorrowedPieces R>
 }
 
 /// An active message whose header has passed every check, for use in its receive handler. The
-/// metadata and `trailer()` borrow from the scratch alone; the payload is UCX's. Cheap to copy.
+/// metadata and `trailer()` borrow only from the scratch; the payload is UCX's. Cheap to copy.
 class ActiveMessage : public TrailerView {
  public:
   /// For `open`, below.
@@ -103,19 +103,19 @@ class ActiveMessage : public TrailerView {
     return (attributes_ & UCP_AM_RECV_ATTR_FLAG_RNDV) != 0;
   }
 
-  /// The payload in UCX's memory, valid until the handler returns; none while it is remote. The
-  /// handler can keep it by UCX's own means: UCP_AM_RECV_ATTR_FLAG_DATA, ucp_am_data_release.
+  /// The payload in UCX's memory, valid until the handler returns; empty while it is remote. To
+  /// keep it longer, use UCX's own UCP_AM_RECV_ATTR_FLAG_DATA and ucp_am_data_release.
   [[nodiscard]] std::span<const std::byte> payload() const noexcept {
     if (is_remote()) return {};
     return {static_cast<const std::byte*>(data_), length_};
   }
 
-  /// Puts the payload into the first payload_size() bytes of `memory`, wherever it is now. To be
-  /// called in the handler, at most once. Returns what ucp_am_recv_data_nbx returns: null where the
-  /// payload is there, a request where it is under way, or an error, also where the peer is gone.
-  /// UCS_ERR_BUFFER_TOO_SMALL, with nothing received, where `memory` has fewer bytes.
-  /// `param` is UCX's; no datatype. `memory` may be device memory where the handler was registered
-  /// with UCP_AM_FLAG_PERSISTENT_DATA: without it, UCX lends eager data for a copy by the CPU only.
+  /// Puts the payload into the first payload_size() bytes of `memory`, wherever it is now. Call
+  /// this in the handler, at most once. Returns what ucp_am_recv_data_nbx returns: null if the
+  /// payload is there, a request if it is under way, or an error, also if the peer is gone.
+  /// UCS_ERR_BUFFER_TOO_SMALL, with nothing received, if `memory` has fewer bytes.
+  /// `param` is UCX's; no datatype. `memory` may be device memory if the handler was registered
+  /// with UCP_AM_FLAG_PERSISTENT_DATA: without it, only the CPU can copy eager data.
   [[nodiscard]] ucs_status_ptr_t receive(ucp_worker_h worker, std::span<std::byte> memory,
                                          const ucp_request_param_t& param) const {
     if (memory.size() < length_) return UCS_STATUS_PTR(UCS_ERR_BUFFER_TOO_SMALL);
@@ -134,12 +134,12 @@ class ActiveMessage : public TrailerView {
   std::uint64_t attributes_;
 };
 
-/// Opens an active message from the arguments of its receive handler (ucp_am_recv_callback_t), of
-/// which nothing is trusted. The header is copied into the scratch before it is checked, so the
-/// view's metadata outlives the handler, and a peer that still writes to shared memory changes
-/// nothing that was checked. A header larger than the scratch is refused.
-/// Errors: as open_trailer, with offsets in the header. No header at all is absent.
-/// After an error the handler returns `refusal(param)`, and the endpoint lives on.
+/// Opens an untrusted active message from the arguments of its receive handler
+/// (ucp_am_recv_callback_t). The header is copied into the scratch before it is checked, so the
+/// view's metadata outlives the handler, and a peer that still writes to shared memory can't change
+/// what was checked. A header larger than the scratch is refused.
+/// Errors: as open_trailer, with offsets in the header. A missing header is absent.
+/// After an error, let the handler return `refusal(param)`; the endpoint stays usable.
 /// Cost: as open_trailer, and a copy of the header. No allocation.
 [[nodiscard]] inline Result<ActiveMessage> open(const void* header, std::size_t header_length,
                                                 void* data, std::size_t length,
@@ -158,9 +158,9 @@ class ActiveMessage : public TrailerView {
   return ActiveMessage(*opened, data, length, param.recv_attr);
 }
 
-/// What a receive handler returns to refuse a message, or to drop its payload. The sender of a
-/// payload that is still remote is told: its request completes with UCS_ERR_REJECTED. To the sender
-/// of an eager one UCX can tell nothing.
+/// What a receive handler returns to refuse a message, or to drop its payload. If the payload is
+/// still remote, the sender's request completes with UCS_ERR_REJECTED. UCX can't tell the sender of
+/// an eager one.
 [[nodiscard]] inline ucs_status_t refusal(const ucp_am_recv_param_t& param) noexcept {
   return (param.recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) != 0 ? UCS_ERR_REJECTED : UCS_OK;
 }

@@ -39,16 +39,15 @@ concept FrameContainer = std::ranges::bidirectional_range<C> &&
   frames.push_back(std::move(frame));
 };
 
-/// Puts the trailer behind the payload in memory that the caller has, and makes one message of
-/// both without a copy. `buffer` begins with the payload of `payload_size` bytes and has room for
-/// the trailer behind it: max_trailer_size bytes are always enough.
-/// Once a message is returned it owns the buffer, as with zmq_msg_init_data: `free(data, hint)` is
-/// called once, with the buffer's first byte, when libzmq and every copy of the message are done
-/// with it, possibly on a thread of libzmq's. Without a message the buffer stays the caller's,
-/// unchanged, and `free` is not called.
+/// Puts the trailer behind the payload in the caller's memory, and makes one message of both
+/// without a copy. `buffer` begins with the payload of `payload_size` bytes and has room for the
+/// trailer behind it: max_trailer_size bytes are always enough. A message that is returned owns the
+/// buffer, as with zmq_msg_init_data: `free(data, hint)` is called once, with the buffer's first
+/// byte, when libzmq and every copy of the message are done with it, possibly on a thread of
+/// libzmq's. After an error the buffer is still the caller's, unchanged, and `free` is not called.
 /// Errors: invalid (values: the field; AutogradMetadata lists the ranges), no_space (less than
 /// trailer_size(metadata) bytes behind the payload). Offset: payload_size. zmq::error_t passes
-/// through where libzmq has no memory. Allocates what libzmq keeps of any such message, some 40
+/// through if libzmq has no memory. Allocates what libzmq keeps for any such message, about 40
 /// bytes, whatever the payload's size.
 template <BorrowedBytes R>
 requires(!std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<R>>>)
@@ -67,8 +66,8 @@ requires(!std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t
 }
 
 /// Adds a last frame with the trailer, and returns its number of bytes. The payload is all frames
-/// that are there, so the addresses that a ROUTER takes off on the way go in front afterwards. They
-/// are neither read nor written. Allocates the frame and what the container needs for it.
+/// that are there, so add the addresses that a ROUTER removes only afterwards. The frames are
+/// neither read nor written. Allocates the frame and what the container needs for it.
 /// Errors, with the frames unchanged: invalid (values: the field; AutogradMetadata lists the
 /// ranges). Offset: the payload's size. zmq::error_t and what the container throws pass through.
 template <FrameContainer C>
@@ -81,22 +80,21 @@ template <FrameContainer C>
   return bytes.size();
 }
 
-/// Takes exactly one trailer off a message of one frame, of which nothing is trusted. As `open` of
-/// its bytes. The view borrows from the message, which must stay where it is: libzmq keeps the
-/// bytes of a small one (of up to 33, in 4.3) in the zmq::message_t itself.
-/// A multipart message is a range of segments: open(frames, scratch).
+/// Opens an untrusted message of one frame, as `open` of its bytes. The view borrows from the
+/// message, which must stay in place: libzmq keeps the bytes of a small one (of up to 33, in 4.3)
+/// in the zmq::message_t itself. A multipart message is a range of segments: open(frames, scratch).
 [[nodiscard]] inline Result<MessageView> open(const zmq::message_t& message,
                                               Limits limits = {}) noexcept {
   return gradtail::open(detail::segment_bytes(message), limits);
 }
 
-/// A view into a temporary message would dangle.
+/// Deleted: a view into a temporary message would dangle.
 Result<MessageView> open(const zmq::message_t&& message, Limits limits = {}) = delete;
 
-/// Takes the last frame, which must be a trailer and nothing else, off a multipart message. The
-/// frames that stay are the payload. The view returned borrows from the scratch alone.
-/// Errors, with the frames unchanged: as `open` of the frames; invalid (trailer_size) where a good
-/// trailer is not just the last frame. Offsets count from the first frame's first byte.
+/// Removes the last frame, which must be exactly a trailer, from a multipart message. The remaining
+/// frames are the payload. The view returned borrows only from the scratch.
+/// Errors, with the frames unchanged: as `open` of the frames; invalid (trailer_size) if a good
+/// trailer isn't exactly the last frame. Offsets count from the first frame's first byte.
 /// Cost: that of `open_copy`, whatever the payload's size. No allocation.
 template <FrameContainer C>
 [[nodiscard]] Result<TrailerView> strip(C& frames, TrailerScratch& scratch, Limits limits = {}) {

@@ -73,12 +73,6 @@ class [[nodiscard]] Result {
   }
 #endif
 
-  /// Replaces the value or the error with a new value.
-  template <class... Args>
-  constexpr T& emplace(Args&&... args) {
-    return value_.emplace(std::forward<Args>(args)...);
-  }
-
   /// The value, or `other` if there is none.
   template <class U>
   [[nodiscard]] constexpr T value_or(U&& other) const& {

@@ -34,9 +34,8 @@ TEST_CASE("every error is a whole sentence with code and offset") {
   CHECK(text(Code::unsupported, Check::required_flags) ==
         "unsupported at byte 42: a required flag is unknown: the peer is newer");
   CHECK(text(Code::corrupt, Check::trailer_size) ==
-        "corrupt at byte 42: trailer_size must be a multiple of 8 from 32 to the message's size, "
-        "and exactly the size "
-        "of a detached trailer");
+        "corrupt at byte 42: trailer_size must be a multiple of 8 from 32 to the message's size; a "
+        "detached trailer's must be its own size");
   CHECK(text(Code::too_large, Check::limit) ==
         "too_large at byte 42: trailer_size is over the limit, which is the caller's or the "
         "scratch's size");

@@ -43,12 +43,14 @@ class Receiver {
     check(ucp_worker_set_am_recv_handler(connection.worker(), &param), "the receive handler");
   }
 
-  void run() {
+  /// Places tensors until the last message. Whether all of them arrived.
+  bool run() {
     connection_.progress_until([&] { return ended_ && under_way_ == 0; });
     std::size_t tensors = 0;
     for (const Memory& memory : memories_) tensors += memory.tensors.size();
     std::printf("%s: %zu tensors placed, %zu messages refused\n", refused_ == 0 ? "PASS" : "FAIL",
                 tensors, refused_);
+    return refused_ == 0;
   }
 
  private:
@@ -136,7 +138,8 @@ void send_all(Connection& connection, std::size_t count) {
   std::printf("sent %zu tensors\n", count);
 }
 
-void run(const std::string& listen, const std::string& connect, std::size_t messages,
+/// Whether this end did all that it should.
+bool run(const std::string& listen, const std::string& connect, std::size_t messages,
          bool shared_memory) {
   const std::string& address = listen.empty() ? connect : listen;
   const std::size_t colon = address.rfind(':');
@@ -148,11 +151,11 @@ void run(const std::string& listen, const std::string& connect, std::size_t mess
     connection.connect(host, port);
     send_all(connection, messages);
     connection.close();
-  } else {
-    Receiver receiver(connection);
-    connection.accept(host, port);
-    receiver.run();
+    return true;
   }
+  Receiver receiver(connection);
+  connection.accept(host, port);
+  return receiver.run();
 }
 
 }  // namespace
@@ -172,12 +175,11 @@ int main(int argc, char** argv) {
                "by shared memory, at both ends; otherwise UCX chooses, by UCX_TLS");
   try {
     app.parse(argc, argv);
-    placement::run(listen, connect, messages, shared_memory);
-    return 0;
+    return placement::run(listen, connect, messages, shared_memory) ? 0 : 1;
   } catch (const CLI::Error& error) {
     return app.exit(error) == 0 ? 0 : 2;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "placement: %s\n", error.what());
+    std::fprintf(stderr, "ucx_placement: %s\n", error.what());
     return 1;
   }
 }

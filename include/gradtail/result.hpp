@@ -4,7 +4,6 @@
 
 #include <cassert>
 #include <optional>
-#include <type_traits>
 #include <utility>
 #include <version>
 

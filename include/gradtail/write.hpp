@@ -2,13 +2,11 @@
 // Putting a trailer into memory that the caller has: tailroom, a registered buffer, a pool's block.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <ranges>
 #include <span>
 #include <type_traits>
-#include <utility>
 
 #include "gradtail/bytes.hpp"
 #include "gradtail/export.hpp"

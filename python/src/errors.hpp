@@ -2,7 +2,6 @@
 // Errors of the library as exceptions of the package gradtail.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <utility>
 

@@ -5,7 +5,6 @@
 #include <netdb.h>
 #include <ucp/api/ucp.h>
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stdexcept>

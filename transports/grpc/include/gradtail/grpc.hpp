@@ -25,7 +25,6 @@
 #include <grpcpp/support/status.h>
 
 #include <cstddef>
-#include <cstring>
 #include <span>
 #include <vector>
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "fields.hpp"
+#include "gradtail/found.hpp"
 #include "text.hpp"
 
 namespace gradtail {
@@ -28,13 +29,12 @@ constexpr std::string_view codes =
 constexpr std::string_view checks =
     "magic: no trailer: the message is shorter than 16 bytes or doesn't end with the magic "
     "47 54 4C A7\n"
-    "version: the trailer's version isn't 1: the peer is newer\n"
+    "version: the version isn't 1: the peer is newer\n"
     "required_flags: a required flag is unknown: the peer is newer\n"
-    "trailer_size: trailer_size must be a multiple of 8 from 32 to the message's size; a detached "
-    "trailer's must be its own size\n"
-    "limit: trailer_size is over the limit, which is the caller's or the scratch's size\n"
-    "checksum: the checksum is wrong: a damaged trailer, or one behind a payload of another "
-    "length\n"
+    "trailer_size: trailer_size must be a multiple of 8 from 32 to the message's size; detached, "
+    "its own size\n"
+    "limit: trailer_size is over the limit or the size of the scratch\n"
+    "checksum: the checksum is wrong: damage, or a payload of another length\n"
     "identifier: the table's identifier isn't AGMD: another kind of trailer\n"
     "layout: the table isn't a valid FlatBuffers table\n"
     "values: a value is out of range\n"
@@ -49,11 +49,11 @@ constexpr std::string_view fields_texts =
     "device_map_type: device_map: a device type must be 0..63\n"
     "device_map_index: device_map: a device index must be -1..127\n"
     "device_map_source: device_map: no two pairs may have the same source, and on the wire sources "
-    "ascend by type and index\n"
+    "ascend\n"
     "device_map_target: device_map: no two pairs may have the same target\n"
     "\n\n\n"
     "id_worker: the worker of an id must be 0..32767\n"
-    "id_counter: the counter of an id must be 0..281474976710654 (2^48-2): no ids are left\n";
+    "id_counter: the counter of an id must be 0..2^48-2: no ids are left\n";
 
 /// The line with this number, counted from 0. Cold: its callers would inline and unroll it, which
 /// is 700 bytes more.
@@ -125,6 +125,15 @@ void add_range(Text& text, const ScalarField auto& f) {
 }
 
 }  // namespace
+
+[[gnu::cold]] NumberType number_type(Field field) noexcept {
+  NumberType type;
+  detail::with_scalar(field, [&](const auto& f) {
+    type = {f.size, std::is_signed_v<decltype(f.absent)>};
+  });
+  return type;
+}
+
 }  // namespace detail
 
 std::string_view to_string(Code code) noexcept { return detail::name_of(code); }

@@ -6,6 +6,7 @@
 #include "gradtail/bytes.hpp"
 #include "gradtail/error.hpp"
 #include "gradtail/first.hpp"
+#include "gradtail/found.hpp"
 #include "gradtail/id.hpp"
 #include "gradtail/metadata.hpp"
 #include "gradtail/open.hpp"

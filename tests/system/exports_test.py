@@ -19,6 +19,7 @@ detail::Parser::open_into
 detail::Parser::open_message
 detail::Parser::open_trailer
 detail::Parser::peek
+detail::number_type
 detail::try_write
 detail::write_error
 is_present

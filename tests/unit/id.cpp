@@ -64,7 +64,7 @@ TEST_CASE("a generator stops at its limit and names it, for good") {
   CHECK(gradtail::id_counter(ids.next().value()) == gradtail::max_id_counter - 1);
   CHECK(gradtail::id_counter(ids.next().value()) == gradtail::max_id_counter);
   for (int i = 0; i < 3; ++i) CHECK(ids.next().error() == bad_counter);
-  CHECK(to_string(bad_counter).find("281474976710654 (2^48-2)") != std::string::npos);
+  CHECK(to_string(bad_counter).find("0..2^48-2") != std::string::npos);
 }
 
 TEST_CASE("a generator for a worker that has no ids says so at every call") {

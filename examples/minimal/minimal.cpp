@@ -16,7 +16,7 @@ bool send(std::string& buffer, std::int64_t context_id, std::int64_t message_id)
 bool on_receive(const std::string& buffer) {
   const auto message = gradtail::open(buffer);
   if (!message) {
-    std::fprintf(stderr, "refused: %s\n", to_string(message.error()).c_str());
+    std::fprintf(stderr, "refused: %s\n", to_string(message.error(), buffer).c_str());
     return false;
   }
   std::printf("%zu bytes of payload for %s\n", message->payload().size(),

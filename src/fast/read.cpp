@@ -37,7 +37,7 @@ std::size_t read_copy(std::span<const std::byte> bytes, std::span<std::byte> scr
   if (bytes.size() < footer_size) return 0;
   const Footer footer = Footer::load(bytes.data() + bytes.size() - footer_size);
   const std::size_t size = footer.trailer_size;
-  const std::size_t most = std::min({bytes.size(), scratch.size(), limit});
+  const std::size_t most = std::min({bytes.size(), scratch.size(), limit, max_trailer_size});
   if (!footer.is_current() || size < min_trailer_size || size > most) return 0;
   std::memcpy(scratch.data(), bytes.data() + bytes.size() - size, size);
   return fast::read_any(scratch.first(size), bytes.size() - size, size, m) == size ? size : 0;

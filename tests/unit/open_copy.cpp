@@ -14,6 +14,7 @@ using gradtail::Check;
 using gradtail::Code;
 using gradtail::Error;
 using gradtail::Field;
+using gradtail::Limits;
 using gradtail::open_copy;
 using gradtail::TrailerScratch;
 using reference::Bytes;
@@ -62,6 +63,18 @@ TEST_CASE("open_copy fails as open does, for every bit of a message, whole and i
     const Spans pieces = cut(changed, {70});
     CHECK(same(open_copy(pieces, scratch), opened));
   });
+}
+
+TEST_CASE("of a message with a hostile trailer_size no byte is copied, whatever the limit") {
+  Bytes message = reference::message_of(200'000, reference::forward);
+  poke(message, message.size() - 16, Limits::most + 8, 4);
+  const Error too_large{Code::too_large, Check::limit, Field::none, message.size() - 16};
+  Bytes memory(message.size(), std::byte{0xEE});
+  TrailerScratch scratch(memory);
+  const Spans pieces = cut(message, {100'000});
+  CHECK(open_copy(message, scratch, {SIZE_MAX}).error() == too_large);
+  CHECK(open_copy(pieces, scratch, {SIZE_MAX}).error() == too_large);
+  CHECK(memory == Bytes(memory.size(), std::byte{0xEE}));
 }
 
 TEST_CASE("a scratch smaller than the trailer is refused as over the limit, and not written") {

@@ -3,9 +3,9 @@
 #pragma once
 
 #if defined(_MSVC_LANG) ? _MSVC_LANG < 202002L : __cplusplus < 202002L
-#error "gradtail needs C++20: compile with -std=c++20 or newer"
-// A missing file stops the compiler; otherwise hundreds of errors would follow this one.
-#include "gradtail/needs_cxx20"
+// The name of a file that isn't there, as that is the one error which stops the compiler: hundreds
+// of others would follow an #error.
+#include "gradtail needs C++20: compile with -std=c++20 or newer"
 #endif
 
 /// Marks what the shared library exports.

@@ -49,14 +49,13 @@ class Refusals(unittest.TestCase):
         self.refuses("gradtail needs C++20 as in gcc 11, clang 14", cpp=older)
 
     def test_any_header_as_an_older_cpp(self):
-        """One clear error instead of hundreds, and the fatal one that ends the compilation."""
+        """One clear error instead of hundreds."""
         for header in sorted((SOURCE / "include/gradtail").glob("*.hpp")):
             with self.subTest(header.name):
                 said = run(*os.environ.get("CXX", "c++").split(), "-std=c++17", "-fsyntax-only",
-                           "-fno-diagnostics-show-caret", "-I", SOURCE / "include", "-x", "c++",
-                           header, expected=1)
+                           "-I", SOURCE / "include", "-x", "c++", header, expected=1)
                 errors = [line for line in said.splitlines() if " error: " in line]
-                self.assertEqual(len(errors), 2, said)
+                self.assertEqual(len(errors), 1, said)
                 self.assertIn("gradtail needs C++20: compile with -std=c++20", errors[0])
 
     def test_tests_as_an_older_cpp(self):

@@ -1,87 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The headers in other people's programs: with macros of well-known headers, and beside functions
-// that would take any arguments.
+// The headers beside other people's functions that would take any arguments.
 #include <doctest/doctest.h>
-#include <sys/uio.h>
 
-#include <algorithm>
 #include <array>
-#include <atomic>
-#include <bit>
-#include <cassert>
-#include <compare>
-#include <concepts>
-#include <cstdint>
-#include <cstring>
-#include <functional>
-#include <initializer_list>
-#include <iterator>
-#include <limits>
-#include <list>
-#include <memory>
-#include <optional>
-#include <ostream>
-#include <ranges>
 #include <span>
-#include <string>
-#include <string_view>
-#include <type_traits>
-#include <utility>
 #include <vector>
-#include <version>
-#ifdef __cpp_lib_format
-#include <format>
-#endif
-#ifdef __cpp_lib_expected
-#include <expected>
-#endif
 
-// windows.h, complex.h, Apple's AssertMacros.h, sys/sysmacros.h, X.h, Qt, termios.h and compilers.
-// clang-format off
-// NOLINTBEGIN(readability-identifier-naming): these are other people's names
-#define min(a, b) not_an_expression(a, b) here
-#define max(a, b) not_an_expression(a, b) here
-#define check(x) not_an_expression(x) here
-#define verify(x) not_an_expression(x) here
-#define require(x) not_an_expression(x) here
-#define major(x) not_an_expression(x) here
-#define minor(x) not_an_expression(x) here
-#define I not an expression
-#define small not an expression
-#define near not an expression
-#define far not an expression
-#define interface not an expression
-#define IN not an expression
-#define OUT not an expression
-#define ERROR not an expression
-#define NO_ERROR not an expression
-#define DELETE not an expression
-#define TRUE not an expression
-#define FALSE not an expression
-#define None not an expression
-#define Success not an expression
-#define Status not an expression
-#define Bool not an expression
-#define Always not an expression
-#define signals not an expression
-#define slots not an expression
-#define emit not an expression
-#define foreach not an expression
-#define B0 not an expression
-#define unix not an expression
-#define linux not an expression
-// NOLINTEND(readability-identifier-naming)
-// clang-format on
 #include "gradtail/gradtail.hpp"
-#undef min
-#undef max
-#undef check
-#undef verify
-#undef require
-#undef major
-#undef minor
-#undef I
-#undef None
 
 /// Functions of the names that gradtail uses inside, which argument-dependent lookup would find.
 namespace greedy {

@@ -148,12 +148,12 @@ class ActiveMessage : public TrailerView {
                                                 Limits limits = {}) noexcept {
   std::span bytes(static_cast<const std::byte*>(header), header_length);
   const std::span<std::byte> memory = scratch.memory();
-  limits.trailer_size = std::min(limits.trailer_size, memory.size());
+  limits.trailer_size = (std::min)(limits.trailer_size, memory.size());
   if (bytes.size() <= memory.size()) {  // a larger one is over the limit, and never a view
     std::copy(bytes.begin(), bytes.end(), memory.begin());
     bytes = memory.first(bytes.size());
   }
-  const Result<TrailerView> opened = open_trailer(bytes, length, limits);
+  const Result<TrailerView> opened = gradtail::open_trailer(bytes, length, limits);
   if (!opened) return opened.error();
   return ActiveMessage(*opened, data, length, param.recv_attr);
 }

@@ -27,6 +27,10 @@ concept ByteRange = std::ranges::contiguous_range<R> && std::ranges::sized_range
 template <class R>
 concept BorrowedBytes = ByteRange<R> && std::ranges::borrowed_range<R>;
 
+/// Contiguous bytes that may go with the object: a vector, a string, an array.
+template <class R>
+concept OwningBytes = ByteRange<R> && !std::ranges::borrowed_range<R>;
+
 namespace detail {
 
 /// The range as bytes to read. No copy.

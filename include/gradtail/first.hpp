@@ -21,17 +21,23 @@ inline namespace GRADTAIL_ABI {
 /// std::span<const std::byte> for `open`, none of them empty. Where the segments hold less, all
 /// they hold, so that a size from the outside (recvmsg with MSG_TRUNC) leads nowhere else.
 /// Borrows the segments. Cost: a walk over their sizes. No copy, no allocation.
-template <SegmentRange R>
-requires(std::ranges::borrowed_range<R>)
-    [[nodiscard]] PayloadSegments<std::ranges::iterator_t<R>> first(R&& segments,
-                                                                    std::size_t size) {
+template <BorrowedSegments R>
+[[nodiscard]] PayloadSegments<std::ranges::iterator_t<R>> first(R segments, std::size_t size) {
+  std::span<const std::byte> last;
+  return {std::ranges::begin(segments), (std::min)(size, detail::total_size(segments, last))};
+}
+
+/// The same for segments in a container or an array, which must outlive the part.
+template <OwningSegments R>
+[[nodiscard]] PayloadSegments<std::ranges::iterator_t<R>> first(R& segments GRADTAIL_LIFETIMEBOUND,
+                                                                std::size_t size) {
   std::span<const std::byte> last;
   return {std::ranges::begin(segments), (std::min)(size, detail::total_size(segments, last))};
 }
 
 /// A part of a temporary range of segments would dangle.
-template <SegmentRange R>
-requires(!std::ranges::borrowed_range<R>) void first(R&& segments, std::size_t size) = delete;
+template <OwningSegments R>
+void first(R&& segments, std::size_t size) = delete;
 
 }  // namespace GRADTAIL_ABI
 }  // namespace gradtail

@@ -174,32 +174,41 @@ class Parser {
 /// Bytes that a peer may still change (shared memory, RDMA) are safe to open, but the view's device
 /// map would change with them: use `open_copy`.
 template <BorrowedBytes R>
-[[nodiscard]] Result<MessageView> open(R&& message, Limits limits = {}) noexcept {
+[[nodiscard]] Result<MessageView> open(R message, Limits limits = {}) noexcept {
+  return detail::Parser::open(detail::readable(message), limits);
+}
+
+/// The same for bytes in a container or an array, which must outlive the view.
+template <OwningBytes R>
+[[nodiscard]] Result<MessageView> open(R& message GRADTAIL_LIFETIMEBOUND,
+                                       Limits limits = {}) noexcept {
   return detail::Parser::open(detail::readable(message), limits);
 }
 
 /// A view into a temporary that owns its bytes would dangle.
-template <ByteRange R>
-requires(!std::ranges::borrowed_range<R>) Result<MessageView> open(R&& message, Limits limits = {})
-= delete;
+template <OwningBytes R>
+Result<MessageView> open(R&& message, Limits limits = {}) = delete;
 
 /// As `open`, for memory that a peer may still be writing: copies the trailer to the scratch, and
 /// reads only the copy. Whatever the peer writes from then on, metadata() and trailer() stay as
 /// they were checked. Errors as `open`; too_large also if the scratch is smaller than the trailer.
 /// Cost: that of `open` and a copy of the trailer, whatever the payload's size.
 template <BorrowedBytes R>
-[[nodiscard]] Result<MessageView> open_copy(R&& message,
+[[nodiscard]] Result<MessageView> open_copy(R message,
+                                            TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND,
+                                            Limits limits = {}) noexcept {
+  return detail::Parser::open_copy(detail::readable(message), scratch.memory(), limits);
+}
+template <OwningBytes R>
+[[nodiscard]] Result<MessageView> open_copy(R& message GRADTAIL_LIFETIMEBOUND,
                                             TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND,
                                             Limits limits = {}) noexcept {
   return detail::Parser::open_copy(detail::readable(message), scratch.memory(), limits);
 }
 
 /// A view into a temporary that owns its bytes would dangle.
-template <ByteRange R>
-requires(!std::ranges::borrowed_range<R>) Result<MessageView> open_copy(R&& message,
-                                                                        TrailerScratch& scratch,
-                                                                        Limits limits = {})
-= delete;
+template <OwningBytes R>
+Result<MessageView> open_copy(R&& message, TrailerScratch& scratch, Limits limits = {}) = delete;
 
 /// Opens a detached trailer: one that a transport delivers by itself, in a header or before the
 /// payload (FORMAT.md, section 11). `trailer` is exactly the trailer, `payload_size` the bytes of
@@ -208,16 +217,21 @@ requires(!std::ranges::borrowed_range<R>) Result<MessageView> open_copy(R&& mess
 /// `trailer`; corrupt (trailer_size) also unless the trailer says that it has as many bytes as
 /// given.
 template <BorrowedBytes R>
-[[nodiscard]] Result<TrailerView> open_trailer(R&& trailer, std::uint64_t payload_size,
+[[nodiscard]] Result<TrailerView> open_trailer(R trailer, std::uint64_t payload_size,
+                                               Limits limits = {}) noexcept {
+  return detail::Parser::open_trailer(detail::readable(trailer), payload_size, limits);
+}
+template <OwningBytes R>
+[[nodiscard]] Result<TrailerView> open_trailer(R& trailer GRADTAIL_LIFETIMEBOUND,
+                                               std::uint64_t payload_size,
                                                Limits limits = {}) noexcept {
   return detail::Parser::open_trailer(detail::readable(trailer), payload_size, limits);
 }
 
 /// A view into a temporary that owns its bytes would dangle.
-template <ByteRange R>
-requires(!std::ranges::borrowed_range<R>) Result<TrailerView> open_trailer(
-    R&& trailer, std::uint64_t payload_size, Limits limits = {})
-= delete;
+template <OwningBytes R>
+Result<TrailerView> open_trailer(R&& trailer, std::uint64_t payload_size,
+                                 Limits limits = {}) = delete;
 
 /// The trailer's size in bytes, from only the last bytes of a message: for receivers that get a
 /// message's end first or have to fetch it. `tail` holds the message's last footer_size bytes or

@@ -24,7 +24,7 @@ class TrailerScratch {
   TrailerScratch& operator=(const TrailerScratch&) = delete;
 
   /// The bytes that a trailer may take; readers refuse a larger one as over the limit.
-  [[nodiscard]] std::span<std::byte> memory() noexcept { return memory_; }
+  [[nodiscard]] std::span<std::byte> memory() & noexcept GRADTAIL_LIFETIMEBOUND { return memory_; }
 
  private:
   std::byte bytes_[Limits{}.trailer_size];  // NOLINT: compilers warn of a std::array

@@ -79,12 +79,20 @@ concept Segment = detail::AnySegment<S> && detail::BytesOutliveSegment<S>;
 template <class R>
 concept SegmentRange = std::ranges::forward_range<R> && Segment<std::ranges::range_reference_t<R>>;
 
+/// Segments in a range that only refers to them: std::span<const iovec>.
+template <class R>
+concept BorrowedSegments = SegmentRange<R> && std::ranges::borrowed_range<R>;
+
+/// Segments that may go with the range: a vector, a list, an array.
+template <class R>
+concept OwningSegments = SegmentRange<R> && !std::ranges::borrowed_range<R>;
+
 namespace detail {
 
 /// Segments that are made on the fly and may own their bytes.
 template <class R>
-concept OwningSegmentRange = std::ranges::forward_range<R> && !SegmentRange<R> &&
-                             AnySegment<std::ranges::range_reference_t<R>>;
+concept TemporarySegments = std::ranges::forward_range<R> && !SegmentRange<R> &&
+                            AnySegment<std::ranges::range_reference_t<R>>;
 
 /// The segment's bytes. No copy.
 template <class S>
@@ -223,6 +231,10 @@ class SegmentedMessageView : public TrailerView {
   std::size_t message_size_;
 };
 
+/// What opening these segments gives.
+template <SegmentRange R>
+using OpenedSegments = SegmentedMessageView<std::ranges::iterator_t<R>>;
+
 template <class View, class R>
 Result<View> detail::Parser::open_segments(R& segments, TrailerScratch& scratch, Limits limits,
                                            bool is_shared) {
@@ -249,38 +261,48 @@ Result<View> detail::Parser::open_segments(R& segments, TrailerScratch& scratch,
 /// scratch is refused as too_large. Segments of more bytes than a std::size_t counts are refused as
 /// too_large (limit), offset 0. Cost: that of `open` on one span, and a walk over the segments'
 /// sizes. No allocation.
-template <SegmentRange R>
-requires(std::ranges::borrowed_range<R>)
-    [[nodiscard]] Result<SegmentedMessageView<std::ranges::iterator_t<R>>> open(
-        R&& segments, TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND, Limits limits = {}) {
-  return detail::Parser::open_segments<SegmentedMessageView<std::ranges::iterator_t<R>>>(
-      segments, scratch, limits, false);
+template <BorrowedSegments R>
+[[nodiscard]] Result<OpenedSegments<R>> open(R segments,
+                                             TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND,
+                                             Limits limits = {}) {
+  return detail::Parser::open_segments<OpenedSegments<R>>(segments, scratch, limits, false);
+}
+
+/// The same for segments in a container or an array, which must outlive the view.
+template <OwningSegments R>
+[[nodiscard]] Result<OpenedSegments<R>> open(R& segments GRADTAIL_LIFETIMEBOUND,
+                                             TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND,
+                                             Limits limits = {}) {
+  return detail::Parser::open_segments<OpenedSegments<R>>(segments, scratch, limits, false);
 }
 
 /// As `open`, for segments that a peer may still be writing: always copies the trailer to the
 /// scratch, and reads only the copy. See open_copy in open.hpp.
-template <SegmentRange R>
-requires(std::ranges::borrowed_range<R>)
-    [[nodiscard]] Result<SegmentedMessageView<std::ranges::iterator_t<R>>> open_copy(
-        R&& segments, TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND, Limits limits = {}) {
-  return detail::Parser::open_segments<SegmentedMessageView<std::ranges::iterator_t<R>>>(
-      segments, scratch, limits, true);
+template <BorrowedSegments R>
+[[nodiscard]] Result<OpenedSegments<R>> open_copy(R segments,
+                                                  TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND,
+                                                  Limits limits = {}) {
+  return detail::Parser::open_segments<OpenedSegments<R>>(segments, scratch, limits, true);
+}
+template <OwningSegments R>
+[[nodiscard]] Result<OpenedSegments<R>> open_copy(R& segments GRADTAIL_LIFETIMEBOUND,
+                                                  TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND,
+                                                  Limits limits = {}) {
+  return detail::Parser::open_segments<OpenedSegments<R>>(segments, scratch, limits, true);
 }
 
 /// Deleted: a view into a temporary range of segments would dangle.
-template <SegmentRange R>
-requires(!std::ranges::borrowed_range<R>) void open(R&& segments, TrailerScratch& scratch,
-                                                    Limits limits = {}) = delete;
-template <SegmentRange R>
-requires(!std::ranges::borrowed_range<R>) void open_copy(R&& segments, TrailerScratch& scratch,
-                                                         Limits limits = {}) = delete;
+template <OwningSegments R>
+void open(R&& segments, TrailerScratch& scratch, Limits limits = {}) = delete;
+template <OwningSegments R>
+void open_copy(R&& segments, TrailerScratch& scratch, Limits limits = {}) = delete;
 
 // clang-format off
 /// Deleted: these segments are made on the fly, and their bytes may be gone when the view is used.
 /// If the type only points to its bytes, specialize enable_borrowed_segment for it.
-template <detail::OwningSegmentRange R>
+template <detail::TemporarySegments R>
 void open(R&& segments_of_a_type_that_must_enable_borrowed_segment, TrailerScratch& scratch, Limits limits = {}) = delete;
-template <detail::OwningSegmentRange R>
+template <detail::TemporarySegments R>
 void open_copy(R&& segments_of_a_type_that_must_enable_borrowed_segment, TrailerScratch& scratch, Limits limits = {}) = delete;
 // clang-format on
 

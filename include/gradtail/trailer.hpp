@@ -38,7 +38,7 @@ class Trailer {
   }
 
   /// The bytes to send behind the payload. Valid while this Trailer is, where it is.
-  [[nodiscard]] std::span<const std::byte> bytes() const& noexcept {
+  [[nodiscard]] std::span<const std::byte> bytes() const& noexcept GRADTAIL_LIFETIMEBOUND {
     return std::span(bytes_).first(size_);
   }
   [[nodiscard]] std::span<const std::byte> bytes() const&& = delete;

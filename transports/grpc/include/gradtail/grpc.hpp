@@ -94,8 +94,8 @@ inline void keep_first(std::vector<grpc::Slice>& slices, std::size_t size) {
 /// If you reuse the same `slices` for one message after the other, this stops allocating.
 /// Errors: as `open` of segments. Cost: as that, and one reference for each slice.
 [[nodiscard]] inline Result<SegmentedMessageView<std::vector<grpc::Slice>::iterator>> open(
-    const grpc::ByteBuffer& buffer, std::vector<grpc::Slice>& slices, TrailerScratch& scratch,
-    Limits limits = {}) {
+    const grpc::ByteBuffer& buffer, std::vector<grpc::Slice>& slices GRADTAIL_LIFETIMEBOUND,
+    TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND, Limits limits = {}) {
   detail::reference_slices(buffer, slices);
   return gradtail::open(slices, scratch, limits);
 }
@@ -107,7 +107,8 @@ inline void keep_first(std::vector<grpc::Slice>& slices, std::size_t size) {
 /// Errors, with the buffer unchanged: as `open` of segments. std::bad_alloc passes through, with
 /// the buffer unchanged too; where gRPC itself gets no memory, it aborts.
 /// Cost: two references for each slice and a copy of the trailer. Allocates arrays of slices.
-[[nodiscard]] inline Result<TrailerView> strip(grpc::ByteBuffer& buffer, TrailerScratch& scratch,
+[[nodiscard]] inline Result<TrailerView> strip(grpc::ByteBuffer& buffer,
+                                               TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND,
                                                Limits limits = {}) {
   std::vector<grpc::Slice> slices;
   detail::reference_slices(buffer, slices);

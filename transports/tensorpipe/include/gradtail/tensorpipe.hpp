@@ -96,13 +96,24 @@ class ReceivedPayloads {
   Iterator last_;
 };
 
+}  // namespace GRADTAIL_ABI
+}  // namespace gradtail
+
+/// Its iterators outlive it.
+template <>
+inline constexpr bool std::ranges::enable_borrowed_range<gradtail::ReceivedPayloads> = true;
+
+namespace gradtail {
+inline namespace GRADTAIL_ABI {
+
 /// Opens a message that Pipe::read has read into the allocation. The view's payload is all payloads
 /// before the trailer, in order, wherever the sender cut them. It borrows from the allocation's
 /// memory, from both vectors of payloads and, if the trailer straddles payloads, from the scratch.
 /// Errors, cost and promises: as `open` of segments.
 [[nodiscard]] inline Result<SegmentedMessageView<ReceivedPayloads::Iterator>> open(
-    const tensorpipe::Descriptor& descriptor, const tensorpipe::Allocation& allocation,
-    TrailerScratch& scratch, Limits limits = {}) {
+    const tensorpipe::Descriptor& descriptor GRADTAIL_LIFETIMEBOUND,
+    const tensorpipe::Allocation& allocation GRADTAIL_LIFETIMEBOUND,
+    TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND, Limits limits = {}) {
   const ReceivedPayloads payloads(descriptor, allocation);
   return gradtail::open(payloads, scratch, limits);
 }
@@ -115,7 +126,3 @@ void open(const tensorpipe::Descriptor& descriptor, const tensorpipe::Allocation
 
 }  // namespace GRADTAIL_ABI
 }  // namespace gradtail
-
-/// Its iterators outlive it.
-template <>
-inline constexpr bool std::ranges::enable_borrowed_range<gradtail::ReceivedPayloads> = true;

@@ -49,7 +49,8 @@ void torch_check(bool condition, const Parts&... parts) {
 
 /// Opens the trailer at the end of the message's payload. The view borrows from the message, whose
 /// payload must outlive it and not change. Errors, cost and promises: as `open` of bytes.
-[[nodiscard]] inline Result<MessageView> open(const torch::distributed::rpc::Message& message,
+[[nodiscard]] inline Result<MessageView> open(const torch::distributed::rpc::Message& message
+                                                  GRADTAIL_LIFETIMEBOUND,
                                               Limits limits = {}) noexcept {
   return gradtail::open(message.payload(), limits);
 }
@@ -62,7 +63,8 @@ Result<MessageView> open(const torch::distributed::rpc::Message&& message,
 /// scratch: the payload may be moved out. Errors, with the message unchanged: as `strip` of a
 /// vector.
 [[nodiscard]] inline Result<TrailerView> strip(torch::distributed::rpc::Message& message,
-                                               TrailerScratch& scratch, Limits limits = {}) {
+                                               TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND,
+                                               Limits limits = {}) {
   return gradtail::strip(message.payload(), scratch, limits);
 }
 

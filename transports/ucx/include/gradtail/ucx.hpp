@@ -90,11 +90,6 @@ template <BorrowedPieces R>
 /// metadata and `trailer()` borrow only from the scratch; the payload is UCX's. Cheap to copy.
 class ActiveMessage : public TrailerView {
  public:
-  /// For `open`, below.
-  ActiveMessage(const TrailerView& header, void* data, std::size_t length,
-                std::uint64_t attributes) noexcept
-      : TrailerView(header), data_(data), length_(length), attributes_(attributes) {}
-
   /// Bytes of the payload, wherever it is.
   [[nodiscard]] std::size_t payload_size() const noexcept { return length_; }
 
@@ -129,6 +124,13 @@ class ActiveMessage : public TrailerView {
   }
 
  private:
+  friend Result<ActiveMessage> open(const void*, std::size_t, void*, std::size_t,
+                                    const ucp_am_recv_param_t&, TrailerScratch&, Limits) noexcept;
+
+  ActiveMessage(const TrailerView& header, void* data, std::size_t length,
+                std::uint64_t attributes) noexcept
+      : TrailerView(header), data_(data), length_(length), attributes_(attributes) {}
+
   void* data_;
   std::size_t length_;
   std::uint64_t attributes_;
@@ -144,7 +146,7 @@ class ActiveMessage : public TrailerView {
 [[nodiscard]] inline Result<ActiveMessage> open(const void* header, std::size_t header_length,
                                                 void* data, std::size_t length,
                                                 const ucp_am_recv_param_t& param,
-                                                TrailerScratch& scratch,
+                                                TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND,
                                                 Limits limits = {}) noexcept {
   std::span bytes(static_cast<const std::byte*>(header), header_length);
   const std::span<std::byte> memory = scratch.memory();

@@ -83,7 +83,7 @@ template <FrameContainer C>
 /// Opens an untrusted message of one frame, as `open` of its bytes. The view borrows from the
 /// message, which must stay in place: libzmq keeps the bytes of a small one (of up to 33, in 4.3)
 /// in the zmq::message_t itself. A multipart message is a range of segments: open(frames, scratch).
-[[nodiscard]] inline Result<MessageView> open(const zmq::message_t& message,
+[[nodiscard]] inline Result<MessageView> open(const zmq::message_t& message GRADTAIL_LIFETIMEBOUND,
                                               Limits limits = {}) noexcept {
   return gradtail::open(detail::segment_bytes(message), limits);
 }
@@ -97,7 +97,8 @@ Result<MessageView> open(const zmq::message_t&& message, Limits limits = {}) = d
 /// trailer isn't exactly the last frame. Offsets count from the first frame's first byte.
 /// Cost: that of `open_copy`, whatever the payload's size. No allocation.
 template <FrameContainer C>
-[[nodiscard]] Result<TrailerView> strip(C& frames, TrailerScratch& scratch, Limits limits = {}) {
+[[nodiscard]] Result<TrailerView> strip(C& frames, TrailerScratch& scratch GRADTAIL_LIFETIMEBOUND,
+                                        Limits limits = {}) {
   const auto opened = gradtail::open_copy(frames, scratch, limits);
   if (!opened) return opened.error();
   const std::size_t trailer_size = opened->trailer().size();

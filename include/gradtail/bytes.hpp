@@ -18,9 +18,11 @@ concept Byte = (std::is_same_v<const T, const char> ||
                 std::is_same_v<const T, const unsigned char> ||
                 std::is_same_v<const T, const std::byte>);
 
-/// Contiguous bytes: std::vector<char>, std::string, std::span<const std::byte>, char[64].
+/// Contiguous bytes: std::vector<char>, std::string, std::span<const std::byte>, char[64]. They
+/// can be read while the range is const.
 template <class R>
 concept ByteRange = std::ranges::contiguous_range<R> && std::ranges::sized_range<R> &&
+    std::ranges::contiguous_range<const std::remove_reference_t<R>> &&
     Byte<std::remove_reference_t<std::ranges::range_reference_t<R>>>;
 
 /// Contiguous bytes that stay when the expression ends: an lvalue, a span, a string_view.

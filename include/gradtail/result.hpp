@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cassert>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <version>
@@ -51,12 +52,16 @@ class [[nodiscard]] Result {
   }
   /// Of a temporary: the value itself, so that no reference outlives it.
   [[nodiscard]] constexpr T value() && { return assert(has_value()), *std::move(value_); }
+  [[nodiscard]] constexpr T value() const&& { return assert(has_value()), *value_; }
 
   constexpr T& operator*() & noexcept GRADTAIL_LIFETIMEBOUND { return value(); }
   constexpr const T& operator*() const& noexcept GRADTAIL_LIFETIMEBOUND { return value(); }
   constexpr T operator*() && { return std::move(*this).value(); }
-  constexpr T* operator->() & noexcept GRADTAIL_LIFETIMEBOUND { return &value(); }
-  constexpr const T* operator->() const& noexcept GRADTAIL_LIFETIMEBOUND { return &value(); }
+  constexpr T operator*() const&& { return std::move(*this).value(); }
+  constexpr T* operator->() & noexcept GRADTAIL_LIFETIMEBOUND { return std::addressof(value()); }
+  constexpr const T* operator->() const& noexcept GRADTAIL_LIFETIMEBOUND {
+    return std::addressof(value());
+  }
   /// Deleted: the pointer would dangle, and the temporary has not been checked.
   constexpr const T* operator->() const&& = delete;
 

@@ -57,10 +57,11 @@ concept IoVector = requires(const std::remove_cvref_t<S>& segment) {
 template <class S>
 concept AnySegment = ByteRange<S> || DataAndSize<S> || IoVector<S>;
 
-/// An iovec points to its bytes; a member of the same name that is an array would hold them.
+/// An iovec points to its bytes; a member of the same name that is an array would hold them, and a
+/// destructor would free them.
 template <class S>
-concept PointingIoVector =
-    IoVector<S> && std::is_pointer_v<decltype(std::remove_cvref_t<S>::iov_base)>;
+concept PointingIoVector = IoVector<S> && std::is_trivially_copyable_v<std::remove_cvref_t<S>> &&
+    std::is_pointer_v<decltype(std::remove_cvref_t<S>::iov_base)>;
 
 /// The segment's bytes are still there when the expression that gave it has ended.
 template <class S>
@@ -96,15 +97,16 @@ concept TemporarySegments = std::ranges::forward_range<R> && !SegmentRange<R> &&
 
 /// The segment's bytes. No copy.
 template <class S>
-[[nodiscard]] std::span<const std::byte> segment_bytes(S&& segment) {
+[[nodiscard]] std::span<const std::byte> segment_bytes(const S& segment) {
+  const auto bytes = [](const void* data, auto size) {
+    return std::span(static_cast<const std::byte*>(data), static_cast<std::size_t>(size));
+  };
   if constexpr (ByteRange<S>) {
     return detail::readable(segment);
   } else if constexpr (DataAndSize<S>) {
-    return {static_cast<const std::byte*>(static_cast<const void*>(segment.data())),
-            segment.size()};
+    return bytes(segment.data(), segment.size());
   } else {
-    return {static_cast<const std::byte*>(static_cast<const void*>(segment.iov_base)),
-            segment.iov_len};
+    return bytes(segment.iov_base, segment.iov_len);
   }
 }
 

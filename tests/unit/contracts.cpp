@@ -57,6 +57,11 @@ concept GivesBytes = requires(T&& trailer) {
   std::forward<T>(trailer).bytes();
 };
 
+template <class T>
+concept GivesMemory = requires(T&& scratch) {
+  std::forward<T>(scratch).memory();
+};
+
 template <class R>
 concept PointsInto = requires(R&& result) {
   std::forward<R>(result).operator->();
@@ -90,6 +95,17 @@ struct InlineIovec {
   char iov_base[16];
   std::size_t iov_len;
 };
+
+/// As an iovec, but it frees its bytes.
+struct OwningIovec {
+  ~OwningIovec();
+  void* iov_base;
+  std::size_t iov_len;
+};
+
+/// Contiguous bytes that can't be read while it is const.
+using FromNonBlank =
+    decltype(std::views::drop_while(std::declval<std::string&>(), [](char c) { return c == ' '; }));
 
 /// Containers that lack one thing each.
 struct WithoutResize : std::vector<char> {
@@ -146,6 +162,7 @@ TEST_CASE("bytes that stay are opened, an owner that goes doesn't compile") {
   static_assert(!Opens<ConvertingOwner>);
   static_assert(!Opens<std::vector<int>&>);
   static_assert(!Opens<std::vector<char8_t>&>);
+  static_assert(!Opens<FromNonBlank>);
   static_assert(OpensTrailer<std::string&> && OpensTrailer<std::string_view>);
   static_assert(!OpensTrailer<std::string> && !OpensTrailer<std::array<std::byte, 64>>);
   static_assert(Copies<std::string&, TrailerScratch&> && Copies<Spans&, TrailerScratch&>);
@@ -178,6 +195,7 @@ TEST_CASE("segments are bytes, data() and size(), or an iovec; no owning tempora
   static_assert(!SegmentRange<Generated<std::array<std::byte, 8>>>);
   static_assert(!SegmentRange<Generated<InlineBuffer>>);
   static_assert(!SegmentRange<Generated<InlineIovec>>);
+  static_assert(!SegmentRange<Generated<OwningIovec>>);
   static_assert(SegmentRange<std::vector<InlineBuffer>> && SegmentRange<std::vector<InlineIovec>>);
   static_assert(!Opens<Generated<InlineBuffer>&, TrailerScratch&>);
   static_assert(!SegmentRange<std::vector<int>>);
@@ -218,6 +236,7 @@ TEST_CASE("trailers are written to memory that stays, and lend their bytes only 
   static_assert(GivesBytes<const Trailer&>);
   static_assert(!GivesBytes<Trailer>);
   static_assert(!GivesBytes<const Trailer>);
+  static_assert(GivesMemory<TrailerScratch&> && !GivesMemory<TrailerScratch>);
   static_assert(PointsInto<Result<Trailer>&> && PointsInto<const Result<Trailer>&>);
   static_assert(!PointsInto<Result<Trailer>>);  // Trailer::make(...)->bytes() would dangle
   static_assert(!PointsInto<const Result<Trailer>>);

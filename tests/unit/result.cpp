@@ -23,6 +23,8 @@ TEST_CASE("a result has std::expected's member names, categories and constants")
   static_assert(std::is_same_v<decltype(*std::declval<R&>()), int&>);
   static_assert(std::is_same_v<decltype(*std::declval<const R&>()), const int&>);
   static_assert(std::is_same_v<decltype(*std::declval<R>()), int>);
+  static_assert(std::is_same_v<decltype(std::declval<const R>().value()), int>);
+  static_assert(std::is_same_v<decltype(*std::declval<const R>()), int>);
   static_assert(std::is_same_v<decltype(std::declval<R&>().operator->()), int*>);
   static_assert(std::is_same_v<decltype(std::declval<const R&>().operator->()), const int*>);
   static_assert(std::is_same_v<decltype(std::declval<const R&>().error()), const Error&>);
@@ -47,6 +49,17 @@ TEST_CASE("a result has its value or its error, whichever was assigned last") {
   CHECK_FALSE(result);
   CHECK(result.error() == why);
   CHECK(result.value_or(9) == 9);
+}
+
+TEST_CASE("a result of what takes over operator& points to its value") {
+  struct Greedy {
+    int number;
+    void operator&() const = delete;  // NOLINT: what is tested
+  };
+  Result<Greedy> result = Greedy{7};
+  CHECK(result->number == 7);
+  CHECK(std::as_const(result)->number == 7);
+  CHECK((*std::move(std::as_const(result))).number == 7);
 }
 
 TEST_CASE("a result gives up a value that can only be moved") {

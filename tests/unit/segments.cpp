@@ -154,11 +154,11 @@ TEST_CASE("any range of segments opens, and its payload is where it was") {
   opens(std::span(vectors));
   struct Slice {
     const void* at;
-    std::size_t bytes;
+    int bytes;
     [[nodiscard]] const void* data() const { return at; }
-    [[nodiscard]] std::size_t size() const { return bytes; }
+    [[nodiscard]] auto size() const { return bytes; }
   };
-  opens(std::vector<Slice>{{text.data(), 40}, {text.data() + 40, text.size() - 40}});
+  opens(std::vector<Slice>{{text.data(), 40}, {text.data() + 40, int(text.size()) - 40}});
 }
 
 TEST_CASE("the payload's segments are a forward range") {

@@ -153,6 +153,31 @@ TEST_CASE("reading takes at most 2 KiB of stack" * doctest::skip(!is_comparable)
   }
 }
 
+TEST_CASE("all the rest takes at most 2 KiB of stack" * doctest::skip(!is_comparable)) {
+  PaintedStack stack;
+  const std::vector<DevicePair> map = reference::pairs(128);
+  const AutogradMetadata metadata = reference::fields_of(gradtail::detail::all_fields, map);
+  const Bytes message = reference::message_of(9, metadata);
+  const std::span<const std::byte> bytes = message;
+  const std::vector<std::span<const std::byte>> pieces{bytes.first(70), bytes.subspan(70)};
+  const auto view = gradtail::open(message).value();
+  const auto check = [&](auto function) { CHECK(stack.used_by(function) <= most); };
+  check([&] { (void)view.has_unknown_fields(); });
+  check([&] { (void)gradtail::is_present(metadata, gradtail::Field::rref_local_id); });
+  check([&] { (void)(metadata == view.metadata()); });
+  check([&] { (void)gradtail::OwnedMetadata(metadata); });
+  check([&] { (void)gradtail::inverse(map); });
+  check([&] { (void)gradtail::first(pieces, 50); });
+  check([&] { (void)gradtail::IdGenerator(1).next(); });
+  check([&] { (void)to_string(metadata); });
+  check([&] { (void)to_string(metadata.device_map[0].source); });
+  for (const gradtail::Field field : {gradtail::Field::context_id, gradtail::Field::id_counter}) {
+    const gradtail::Error error{gradtail::Code::invalid, gradtail::Check::values, field};
+    check([&] { (void)to_string(error); });
+    check([&] { (void)to_string(field); });
+  }
+}
+
 TEST_CASE("writing takes at most 2 KiB of stack" * doctest::skip(!is_comparable)) {
   PaintedStack stack;
   std::vector<DevicePair> map = reference::pairs(128);

@@ -1,13 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Meson refuses builds that can't work, each with a clear message."""
+"""Meson and the compiler refuse what can't work, each with a clear message."""
 import os
 import pathlib
+import re
+import shutil
 import tempfile
 import unittest
 
 from running import run
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
+
+RETURNS = [
+    "std::string local; return open(local);",
+    "std::byte local[64]; return open(local);",
+    "std::string local; return open_copy(local, scratch);",
+    "TrailerScratch local; return open_copy(bytes, local);",
+    "std::string local; return open_trailer(local, 7);",
+    "std::vector<std::string> local; return open(local, scratch);",
+    "TrailerScratch local; return open(segments, local);",
+    "std::vector<std::string> local; return open_copy(local, scratch);",
+    "TrailerScratch local; return open_copy(segments, local);",
+    "TrailerScratch local; return strip(bytes, local);",
+    "std::vector<std::string> local; return first(local, 7);",
+    "Trailer local; return local.bytes();",
+    "TrailerScratch local; return local.memory();",
+    "OwnedMetadata local; return local.metadata();",
+    # Views of what is there afterwards.
+    "return open(bytes);",
+    "return open(std::span(bytes));",
+    "std::string_view view = bytes; return open(view);",
+    "std::span<std::string> view = segments; return open(view, scratch);",
+    "std::span<std::string> view = segments; return first(view, 7);",
+]
 
 
 def script(path, text):
@@ -57,6 +82,19 @@ class Refusals(unittest.TestCase):
                 errors = [line for line in said.splitlines() if " error: " in line]
                 self.assertEqual(len(errors), 1, said)
                 self.assertIn("gradtail needs C++20: compile with -std=c++20", errors[0])
+
+    @unittest.skipUnless(shutil.which("clang++"), "only clang warns of lifetimes")
+    def test_views_of_local_variables(self):
+        """clang warns of each function that returns a view of a variable of its own."""
+        source = self.scratch / "returns.cpp"
+        lines = ["#include <gradtail/gradtail.hpp>", "#include <string>", "using namespace gradtail;",
+                 "std::string bytes; std::vector<std::string> segments; TrailerScratch scratch;"]
+        lines += [f"auto f{i}() {{ {body} }}" for i, body in enumerate(RETURNS)]
+        source.write_text("\n".join(lines) + "\n")
+        said = run("clang++", "-std=c++20", "-fsyntax-only", "-I", SOURCE / "include", source)
+        warned = re.findall(r"returns.cpp:(\d+):.* stack memory associated with local", said)
+        self.assertEqual([lines[int(number) - 1] for number in warned],
+                         [line for line in lines if "local" in line])
 
     def test_tests_as_an_older_cpp(self):
         self.refuses("the tests need -Dcpp_std=c++20 or newer", "-Dcpp_std=c++17", "-Dtests=enabled")

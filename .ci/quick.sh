@@ -110,11 +110,11 @@ step_no-exceptions() {
     -Dcpp_eh=none -Dcpp_rtti=false
 }
 
-# All sources of the library at once, with the examples.
-step unity '' 'names that clash if a user compiles several sources as one'
+# All sources of the library at once, of the program and of each example.
+step unity 'libcli11-dev nlohmann-json3-dev' 'names that clash if a user compiles several sources as one'
 step_unity() {
-  configure build/ci/unity "${core_only[@]}" -Dtests=disabled -Dexamples=enabled -Dunity=on \
-    -Dunity_size=1000
+  configure build/ci/unity "${core_only[@]}" -Dtests=disabled -Dexamples=enabled -Dcli=enabled \
+    -Dunity=on -Dunity_size=1000
   build build/ci/unity
 }
 

@@ -11,14 +11,12 @@
 namespace gradtail::cli {
 namespace {
 
-using Bytes = std::span<const std::byte>;
-
 constexpr std::array magic{std::byte{0x47}, std::byte{0x54}, std::byte{0x4C}, std::byte{0xA7}};
 
 std::string text(std::uint64_t number) { return std::to_string(number); }
 
 /// A message with other bytes behind it: somebody passed more than was received.
-std::vector<std::string> bytes_behind(Bytes bytes, Limits limits) {
+std::vector<std::string> bytes_behind(std::span<const std::byte> bytes, Limits limits) {
   constexpr std::size_t searched = std::size_t{1} << 20;
   const std::size_t least = bytes.size() - std::min(bytes.size(), searched) + magic.size();
   for (std::size_t size = bytes.size(); size >= least; --size) {
@@ -33,7 +31,7 @@ std::vector<std::string> bytes_behind(Bytes bytes, Limits limits) {
 }
 
 /// The trailer alone, as the checks see it that need no payload.
-std::optional<Bytes> trailer_of(Bytes bytes) {
+std::optional<std::span<const std::byte>> trailer_of(std::span<const std::byte> bytes) {
   if (bytes.size() < min_trailer_size) return {};
   const std::size_t t = footer_of(bytes).trailer_size;
   if (t < min_trailer_size || t > bytes.size() || t > Limits::most || t % 8 != 0) return {};
@@ -41,7 +39,8 @@ std::optional<Bytes> trailer_of(Bytes bytes) {
 }
 
 /// One changed byte of magic, version and flags, which are looked at before the checksum.
-std::vector<std::string> damaged_footer(Bytes trailer, std::uint64_t payload_size) {
+std::vector<std::string> damaged_footer(std::span<const std::byte> trailer,
+                                        std::uint64_t payload_size) {
   std::vector<std::byte> repaired(trailer.begin(), trailer.end());
   const auto footer = std::span(repaired).last(footer_size);
   footer[4] = std::byte{1};
@@ -54,7 +53,8 @@ std::vector<std::string> damaged_footer(Bytes trailer, std::uint64_t payload_siz
 }
 
 /// A trailer that fits a payload of another size.
-std::vector<std::string> other_payload(Bytes trailer, std::uint64_t payload_size) {
+std::vector<std::string> other_payload(std::span<const std::byte> trailer,
+                                       std::uint64_t payload_size) {
   const std::uint64_t most = std::clamp<std::uint64_t>(2 * payload_size, 1 << 12, 1 << 21);
   const std::uint64_t first = payload_size > most / 2 ? payload_size - most / 2 : 0;
   for (std::uint64_t size = first; size <= first + most; ++size) {
@@ -66,7 +66,7 @@ std::vector<std::string> other_payload(Bytes trailer, std::uint64_t payload_size
 }
 
 /// A single bit that explains a wrong checksum.
-std::vector<std::string> flipped_bit(Bytes trailer, std::size_t trailer_at,
+std::vector<std::string> flipped_bit(std::span<const std::byte> trailer, std::size_t trailer_at,
                                      std::uint64_t payload_size) {
   if (trailer.size() > Limits{}.trailer_size) return {};
   std::vector<std::byte> repaired(trailer.begin(), trailer.end());
@@ -83,7 +83,7 @@ std::vector<std::string> flipped_bit(Bytes trailer, std::size_t trailer_at,
   return {};
 }
 
-std::vector<std::string> wrong_size(Bytes bytes) {
+std::vector<std::string> wrong_size(std::span<const std::byte> bytes) {
   const std::size_t t = footer_of(bytes).trailer_size;
   if (t < min_trailer_size || t % 8 != 0 || t > Limits{}.trailer_size) return {};
   return {"the trailer says that it has " + text(t) + " bytes, but only " + text(bytes.size()) +
@@ -92,7 +92,7 @@ std::vector<std::string> wrong_size(Bytes bytes) {
 
 }  // namespace
 
-std::vector<std::string> hints_for(const Error& error, Bytes bytes,
+std::vector<std::string> hints_for(const Error& error, std::span<const std::byte> bytes,
                                    std::optional<std::uint64_t> payload_size, Limits limits) {
   const auto trailer = trailer_of(bytes);
   const std::size_t trailer_at = trailer ? bytes.size() - trailer->size() : 0;

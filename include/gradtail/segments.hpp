@@ -118,7 +118,7 @@ template <class R>
   std::size_t total = 0;
   for (auto&& segment : segments) {
     last = detail::segment_bytes(segment);
-    total = last.size() > most - total ? most : total + last.size();
+    total += (std::min)(last.size(), most - total);
   }
   return total;
 }
@@ -241,17 +241,16 @@ template <class View, class R>
 Result<View> detail::Parser::open_segments(R& segments, TrailerScratch& scratch, Limits limits,
                                            bool is_shared) {
   limits.trailer_size = (std::min)(limits.trailer_size, scratch.memory().size());
-  Message message{.last = {},
-                  .size = 0,
-                  .segments = std::addressof(segments),
-                  .gather = detail::slice_of<R>,
-                  .is_shared = is_shared};
-  message.size = detail::total_size(segments, message.last);
-  Result<View> result(std::in_place, ParserKey(), std::ranges::begin(segments), message.size);
-  const bool is_countable = message.size != (std::numeric_limits<std::size_t>::max)();
-  if (is_countable && !is_shared && accept_last(message.last, message.size, limits, *result)) {
-    return result;
-  }
+  std::span<const std::byte> last;
+  const std::size_t size = detail::total_size(segments, last);
+  Result<View> result(std::in_place, ParserKey(), std::ranges::begin(segments), size);
+  const bool is_countable = size != (std::numeric_limits<std::size_t>::max)();
+  if (is_countable && !is_shared && accept_last(last, size, limits, *result)) return result;
+  const Message message{.last = last,
+                        .size = size,
+                        .segments = std::addressof(segments),
+                        .gather = detail::slice_of<R>,
+                        .is_shared = is_shared};
   const Error error = open_message(message, scratch.memory(), limits, *result);
   if (error != no_error) result = error;
   return result;

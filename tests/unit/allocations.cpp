@@ -19,6 +19,7 @@ using gradtail::AutogradMetadata;
 using gradtail::Check;
 using gradtail::DevicePair;
 using gradtail::Field;
+using gradtail::OwnedMetadata;
 using gradtail::TrailerScratch;
 using reference::Bytes;
 
@@ -210,6 +211,16 @@ TEST_CASE("every kind of refusal of a value allocates nothing, reading, writing 
   Readers readers(message);
   CHECK(during([&] { return readers.refuse(Check::values, Field::retain_graph); }) ==
         no_allocation);
+}
+
+TEST_CASE("owned metadata and an inverse map allocate once, and not without a map") {
+  const std::vector<DevicePair> map = reference::pairs(128);
+  const Effect one{true, 1, 128 * sizeof(DevicePair)};
+  CHECK(during([&] { return gradtail::inverse(map).size() == 128; }) == one);
+  CHECK(during([&] { return OwnedMetadata{{.device_map = map}} != OwnedMetadata(); }) == one);
+  CHECK(during([&] { return OwnedMetadata(reference::forward) != OwnedMetadata(); }) ==
+        no_allocation);
+  CHECK(during([&] { return gradtail::inverse({}).empty(); }) == no_allocation);
 }
 
 TEST_CASE("ids and their errors allocate nothing") {

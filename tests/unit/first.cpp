@@ -74,6 +74,7 @@ TEST_CASE("a size above the room gives all the room and nothing else") {
   const Bytes message = reference::message_of(20, reference::forward);
   const Buffers buffers(message, std::array<std::size_t, 2>{30, 40});
   CHECK(joined(gradtail::first(buffers.vectors, 71)).size() == 70);
+  CHECK(joined(gradtail::first(std::span(buffers.vectors), 71)).size() == 70);
   CHECK(joined(gradtail::first(buffers.vectors, ~std::size_t{0})).size() == 70);
   TrailerScratch scratch;
   const auto cut = gradtail::first(buffers.vectors, message.size());

@@ -69,6 +69,8 @@ TEST_CASE("a required field that is absent is an error of its own") {
     CHECK(gradtail::require_fields(none, {field}) == Error{Code::invalid, Check::presence, field});
   }
   CHECK(gradtail::require_fields(none, {}) == std::nullopt);
+  CHECK(gradtail::require_fields(none, {Field::rref_local_id, Field::context_id})->field ==
+        Field::rref_local_id);
   const auto error =
       gradtail::require_fields({.context_id = 0}, {Field::context_id, Field::message_id});
   REQUIRE(error);

@@ -42,10 +42,13 @@ TEST_CASE("the metadata and the trailer are in the scratch, the payload is where
     std::vector<AutogradMetadata> read{whole->metadata()};
     for (const std::size_t at : std::array<std::size_t, 3>{20, 30, 60}) {
       const Spans segments = cut(message, {at});
-      const auto pieces = open_copy(segments, scratches[read.size() - 1]);
+      TrailerScratch& memory = scratches[read.size() - 1];
+      const auto borrowed = open_copy(std::span(segments), memory);
+      CHECK(is_inside(borrowed.value().trailer(), memory.memory()));
+      const auto pieces = open_copy(segments, memory);
       REQUIRE(pieces);
       CHECK(pieces->payload_size() == 30);
-      CHECK(is_inside(pieces->trailer(), scratches[read.size() - 1].memory()));
+      CHECK(is_inside(pieces->trailer(), memory.memory()));
       read.push_back(pieces->metadata());
     }
     std::ranges::fill(message, std::byte{0xFF});  // the peer writes on

@@ -43,6 +43,8 @@ void check_same(const Bytes& message, const Spans& segments, bool straddles) {
   CHECK(lies_in(pieces->trailer().data(), message) != straddles);
   CHECK(lies_in(pieces->trailer().data(), scratch.memory()) == straddles);
   CHECK(pieces->payload_size() == whole->payload().size());
+  const auto borrowed = gradtail::open(std::span(segments), scratch);
+  CHECK(borrowed.value().trailer().data() == pieces->trailer().data());
   CHECK(std::ranges::equal(joined(pieces->payload()), whole->payload()));
   for (const auto bytes : pieces->payload()) {
     CHECK(!bytes.empty());

@@ -48,8 +48,15 @@ std::string own_folder() {
 /// Found when the library is loaded: a program may change its working directory later.
 const std::string folder = own_folder();
 
-/// The library that knows PyTorch. Refuses to load it beside another PyTorch: the loader would
-/// bring in a second one.
+/// The library's function of this name.
+template <class Function>
+Function* function_of(void* library, const char* symbol) {
+  if (void* found = dlsym(library, symbol)) return reinterpret_cast<Function*>(found);
+  throw std::runtime_error("gradtail: " IMPLEMENTATION " has no " + std::string(symbol));
+}
+
+/// The library that knows PyTorch. Refuses to load it beside another PyTorch: where the names
+/// differ, the loader would bring in a second one, and where they don't, its classes may differ.
 void* load_implementation() {
   const std::string torch = loaded_torch();
   if (torch.empty()) throw std::runtime_error("gradtail: this process has not loaded libtorch_cpu");
@@ -61,23 +68,19 @@ void* load_implementation() {
   }
   dlclose(expected);
   const std::string path = folder + IMPLEMENTATION;
-  if (void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return library;
-  const char* why = dlerror();
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  const std::string why = library == nullptr ? dlerror() : "that is another version";
+  if (library != nullptr && function_of<bool()>(library, "gradtail_pytorch_right_version")()) {
+    return library;
+  }
   throw std::runtime_error("gradtail: built for PyTorch " TORCH_VERSION_BUILT
                            ", which isn't the one in this process: " +
-                           std::string(why));
+                           why);
 }
 
 void* implementation() {
   static void* const loaded = load_implementation();
   return loaded;
-}
-
-/// The implementation's function of this name.
-template <class Function>
-Function* replacement(const char* symbol) {
-  if (void* found = dlsym(implementation(), symbol)) return reinterpret_cast<Function*>(found);
-  throw std::runtime_error("gradtail: " IMPLEMENTATION " has no " + std::string(symbol));
 }
 
 }  // namespace
@@ -99,7 +102,7 @@ struct Returned {
 template <const char* symbol>
 Returned forward(const void* argument) {
   using Function = Returned(const void*);
-  static Function* const function = replacement<Function>(symbol);
+  static auto* const function = function_of<Function>(implementation(), symbol);
   return function(argument);
 }
 
@@ -187,7 +190,7 @@ Returned RpcWithProfilingResp::fromMessage(const rpc::Message& message) {
 const char* gradtail_pytorch_check() noexcept {
   static std::string thrown;
   try {
-    return replacement<const char*()>("gradtail_pytorch_self_test")();
+    return function_of<const char*()>(implementation(), "gradtail_pytorch_self_test")();
   } catch (const std::exception& error) {
     thrown = error.what();
     return thrown.c_str();

@@ -20,8 +20,13 @@
 #include "gradtail/export.hpp"
 #include "preload.hpp"
 
+extern "C" {
+/// Whether this process has the PyTorch that this was built for.
+GRADTAIL_API bool gradtail_pytorch_right_version();
+
 /// Null where PyTorch's calls reach the replacements, else a sentence. May throw c10::Error.
-extern "C" GRADTAIL_API const char* gradtail_pytorch_self_test();
+GRADTAIL_API const char* gradtail_pytorch_self_test();
+}
 
 namespace gradtail::pytorch {
 namespace {
@@ -84,12 +89,6 @@ c10::intrusive_ptr<rpc::Message> message_of(rpc::MessageType type) {
   return c10::make_intrusive<rpc::Message>(std::move(payload), std::vector<at::Tensor>(), type);
 }
 
-std::string check_version() {
-  const std::string expected = "TORCH_VERSION=" TORCH_VERSION;
-  if (at::show_config().find(expected + ",") != std::string::npos) return {};
-  return "gradtail: built for PyTorch " TORCH_VERSION ", which isn't the one in this process";
-}
-
 std::string not_replaced(const std::string& function) {
   return "gradtail: this PyTorch doesn't let a preloaded library replace " + function;
 }
@@ -112,10 +111,12 @@ std::string check_types() {
 }  // namespace
 }  // namespace gradtail::pytorch
 
+bool gradtail_pytorch_right_version() {
+  return at::show_config().find("TORCH_VERSION=" TORCH_VERSION ",") != std::string::npos;
+}
+
 const char* gradtail_pytorch_self_test() {
-  using namespace gradtail::pytorch;  // NOLINT(google-build-using-namespace): the same project
   static std::string why;
-  why = check_version();
-  if (why.empty()) why = check_types();
+  why = gradtail::pytorch::check_types();
   return why.empty() ? nullptr : why.c_str();
 }

@@ -18,6 +18,24 @@ check = library.gradtail_pytorch_check
 check.restype = ctypes.c_char_p
 print(check())
 """
+CALL = """
+import sys, torch
+from torch.distributed import autograd, rpc
+options = rpc.TensorPipeRpcBackendOptions(init_method="file://" + sys.argv[1])
+rpc.init_rpc("alone", rank=0, world_size=1, rpc_backend_options=options)
+with autograd.context():
+    a = torch.ones(2, requires_grad=True)
+    try:
+        rpc.rpc_sync("alone", torch.mul, args=(a, a))
+    except RuntimeError as error:
+        print(error)
+rpc.shutdown()
+"""
+# PyTorch's word for its version, as a library that is preloaded, too.
+OTHER_VERSION = """
+#include <string>
+namespace at { std::string show_config() { return "TORCH_VERSION=9.9,"; } }
+"""
 PLAIN = {key: value for key, value in os.environ.items() if not key.startswith("GRADTAIL_")}
 
 
@@ -93,6 +111,18 @@ class Launcher(unittest.TestCase):
             status, said = run(LAUNCHER, sys.executable, "train.py", PYTHONPATH=folder)
         self.assertEqual(status, 2, said)
         self.assertIn("build gradtail for it", said)
+
+    def test_another_version_of_the_same_name_is_not_served(self):
+        """Where nobody checked either, as behind a shell: its classes may have other layouts."""
+        with tempfile.TemporaryDirectory() as folder:
+            other = f"{folder}/other.so"
+            subprocess.run(["c++", "-shared", "-fPIC", "-x", "c++", "-", "-o", other], check=True,
+                           input=OTHER_VERSION, text=True)
+            for command in ((LAUNCHER, "--check", sys.executable),
+                            ("env", f"LD_PRELOAD={LIBRARY}:{other}", sys.executable, "-W", "ignore",
+                             "-c", CALL, f"{folder}/store")):
+                self.assertIn("which isn't the one in this process: that is another version",
+                              run(*command, LD_PRELOAD=other)[1])
 
     def test_a_pytorch_that_calls_its_own_functions_is_not_served(self):
         # What is loaded after PyTorch replaces nothing.

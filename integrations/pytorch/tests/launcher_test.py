@@ -6,6 +6,9 @@ Usage: launcher_test.py LIBGRADTAIL_PYTORCH.SO
 """
 import os
 import pathlib
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -54,11 +57,13 @@ class Launcher(unittest.TestCase):
     def test_it_finds_the_python_behind_another_command(self):
         long_path = f"#!/bin/sh\n'''exec' \"{sys.executable}\" \"$0\" \"$@\"\n' '''"
         with tempfile.TemporaryDirectory() as folder:
-            script = pathlib.Path(folder) / "script"
-            for start in (f"#!{sys.executable}", long_path):
+            script, python = pathlib.Path(folder) / "script", pathlib.Path(folder) / "python0.1"
+            python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+            python.chmod(0o755)
+            for start in (f"#!{sys.executable}", long_path, f"#!/usr/bin/env {python.name}"):
                 script.write_text(f"{start}\nimport sys, torch\nsys.exit(7)\n")
                 script.chmod(0o755)
-                self.assertEqual(run(LAUNCHER, script, PATH="/usr/bin:/bin"), (7, ""))
+                self.assertEqual(run(LAUNCHER, script, PATH=f"{folder}:/usr/bin:/bin"), (7, ""))
         status, said = run(LAUNCHER, "env", "A=B", "nice", sys.executable, "-c", "exit(7)",
                            PATH="/usr/bin:/bin")
         self.assertEqual((status, said), (7, ""))
@@ -148,6 +153,30 @@ class Launcher(unittest.TestCase):
             self.assertEqual(status, 2, said)
             self.assertIn("gradtail-pytorch", said)
 
+    def test_a_command_that_cannot_be_run_is_named(self):
+        path = f"{os.path.dirname(sys.executable)}:/bin"
+        with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as unreadable:
+            unreadable.bind(f"{folder}/unreadable")
+            os.chmod(f"{folder}/unreadable", 0o755)
+            text = pathlib.Path(folder) / "text"
+            text.write_text("exit 7\n")
+            text.chmod(0o755)
+            for command in ([text], ["--count", text], [f"{folder}/unreadable"]):
+                status, said = run(LAUNCHER, *command, PATH=path)
+                self.assertEqual(status, 2, said)
+                self.assertNotIn("Traceback", said)
+                self.assertIn("gradtail-pytorch: [Errno", said)
+
+    def test_a_library_that_cannot_be_preloaded_is_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(LAUNCHER, folder)
+            (pathlib.Path(folder) / LIBRARY.name).write_text("not a library")
+            status, said = run(f"{folder}/{LAUNCHER.name}", "--check", sys.executable)
+        self.assertEqual(status, 2, said)
+        self.assertIn("the library can't be preloaded into", said)
+        self.assertIn(f"{folder}/{LIBRARY.name}", said)  # the loader's reason
+        self.assertNotIn("Traceback", said)
+
     def test_a_process_without_pytorch_is_left_alone(self):
         self.assertEqual(run("echo", "here", LD_PRELOAD=str(LIBRARY)), (0, "here\n"))
 
@@ -185,14 +214,24 @@ class Launcher(unittest.TestCase):
             self.assertEqual((status, os.path.getsize(file.name)), (0, 1000))
             self.assertIn("something else", said)
 
-    def test_counting_passes_a_status_and_a_signal_on(self):
+    def test_counting_passes_a_status_and_signals_on(self):
         status, _ = run(LAUNCHER, "--count", sys.executable, "-c", "exit(7)")
         self.assertEqual(status, 7)
+        code = ("import signal, time\n"
+                "for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):\n"
+                "    signal.signal(number, lambda passed, _: print(passed, flush=True))\n"
+                "print(signal.getsignal(signal.SIGINT) == signal.SIG_IGN, flush=True)\n"
+                "time.sleep(60)")
+        # As in the background of a script, where Ctrl-C is ignored.
         with subprocess.Popen(
-                [str(LAUNCHER), "--count", sys.executable, "-c",
-                 "import time; print('runs', flush=True); time.sleep(60)"],
+                ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", LAUNCHER, "--count", sys.executable,
+                 "-c", code],
                 env=PLAIN, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as launched:
-            self.assertEqual(launched.stdout.readline(), "runs\n")
+            self.assertEqual(launched.stdout.readline(), "True\n")
+            launched.send_signal(signal.SIGINT)
+            for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+                launched.send_signal(number)
+                self.assertEqual(launched.stdout.readline(), f"{int(number)}\n")
             launched.terminate()
             said = launched.communicate(timeout=60)[0]
         self.assertEqual(launched.returncode, 128 + 15)

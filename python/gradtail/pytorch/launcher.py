@@ -69,12 +69,11 @@ def run_and_count(command: list[str], environment: dict[str, str]) -> int:
         file.write(bytes(COUNTS.size))
         file.flush()
         os.chmod(file.name, 0o666)  # processes of other users count, too
+        process = subprocess.Popen(
+            command, env={**environment, "GRADTAIL_PYTORCH_COUNTS": file.name})
         # Ctrl-C reaches the command by itself; other signals are passed on.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        process = subprocess.Popen(
-            command, env={**environment, "GRADTAIL_PYTORCH_COUNTS": file.name},
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, lambda passed, _: process.send_signal(passed))
         status = process.wait()
         file.seek(0)
@@ -109,6 +108,6 @@ def main(arguments: Optional[list[str]] = None, library: Optional[pathlib.Path] 
     options = parse(arguments)
     try:
         return launch(options, library)
-    except Refused as why:
+    except (Refused, OSError) as why:
         print(f"gradtail-pytorch: {why}", file=sys.stderr)
         return 2

@@ -40,7 +40,10 @@ try:
     import torch
 except ImportError as error:
     sys.exit(f"{sys.executable} has no PyTorch: {error}")
-check = ctypes.CDLL(None).gradtail_pytorch_check
+try:
+    check = ctypes.CDLL(None).gradtail_pytorch_check
+except AttributeError:
+    sys.exit(f"the library can't be preloaded into {sys.executable}")
 check.restype = ctypes.c_char_p
 why = check()
 if why:
@@ -65,20 +68,20 @@ def python_of(command: list[str]) -> str:
 def _python_of_program(program: str) -> Optional[str]:
     if os.path.basename(program).startswith("python"):
         return program
-    with open(program, "rb") as file:
-        start = file.read(1000).decode(errors="replace")
+    try:
+        with open(program, "rb") as file:
+            start = file.read(1000).decode(errors="replace")
+    except OSError:  # it may be run, but not read
+        return None
     # A long path doesn't fit behind #!: then pip has a shell start Python.
-    named = (re.match(r"#! *(/\S*python[\d.]*)\s", start)
+    named = (re.match(r"#! *(?:/usr/bin/env +(?:-S +)?)?(\S*python[\d.]*)\s", start)
              or re.match(r"#! */bin/sh\n'''exec' \"?(/[^\"\n]*?python[\d.]*)\"? ", start))
     return named[1] if named else None
 
 
 def _ask(python: str, code: str) -> str:
-    try:
-        done = subprocess.run([python, "-W", "ignore", "-c", code], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, check=False)
-    except OSError as error:
-        raise Refused(f"{python} can't be run: {error.strerror}") from error
+    done = subprocess.run([python, "-W", "ignore", "-c", code], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
         raise Refused(f"{python} has no PyTorch that works: {last}")
@@ -108,6 +111,6 @@ def check(python: str, environment: dict[str, str]) -> str:
                           stderr=subprocess.PIPE, text=True, check=False,
                           env={**environment, "GRADTAIL_PYTORCH_COUNTS": ""})
     if done.returncode != 0:
-        raise Refused((done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1])
+        raise Refused(done.stderr.strip() or f"status {done.returncode}")
     sys.stderr.write(done.stderr)
     return done.stdout

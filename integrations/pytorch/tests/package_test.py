@@ -69,6 +69,21 @@ class Package(unittest.TestCase):
         left = sorted(path.name for path in (self.folder / "cache/gradtail/pytorch").iterdir())
         self.assertEqual(len(left), 2, left)  # the library's folder and the lock
 
+    def test_half_a_library_is_built_again(self):
+        """What cleans a cache up by age may take one file of two."""
+        built, again = self.folder / "cache", self.folder / "again"
+        shutil.copytree(built, again)
+        library, part = sorted(again.glob("*/*/*/*.so"))
+        part.unlink()
+        copies = self.folder / "copies"  # as a compiler
+        copies.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\n'
+                          f'cp "{built}"/*/*/*/"$(basename "$2")" "$2"\n')
+        copies.chmod(0o755)
+        status, said = run(LAUNCHER, "--check", sys.executable, XDG_CACHE_HOME=str(again),
+                           CXX=str(copies))
+        self.assertEqual(status, 0, said)
+        self.assertTrue(library.exists() and part.exists())
+
     def test_training_in_each_mode(self):
         for mode, trailers, pickles in [("read", 0, 5), ("write", 5, 0), ("only", 5, 0),
                                         ("write,gradients=read", 3, 2)]:
@@ -119,6 +134,10 @@ class Package(unittest.TestCase):
     def test_a_cache_that_cannot_be_written_is_named(self):
         self.assertIn("/proc/none/gradtail/pytorch can't be written",
                       self.refused(XDG_CACHE_HOME="/proc/none"))
+
+    def test_a_cache_that_nothing_can_be_preloaded_from_is_named(self):
+        for cache in (f"{self.folder}/a b", f"{self.folder}/a:b", "a"):
+            self.assertIn(f"'{cache}' can't hold the library", self.refused(XDG_CACHE_HOME=cache))
 
     def patched(self, patch):
         return run(sys.executable, "-c", "import sys\n"

@@ -7,6 +7,7 @@ import hashlib
 import os
 import pathlib
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -35,15 +36,23 @@ def library_for(python: str) -> pathlib.Path:
         raise Refused("this is a checkout, which has no built library: install it (pip install .)")
     known = target.identity(python)
     folder = _cache() / _key(known)
-    if not (folder / LIBRARY).exists():
+    if not _complete(folder):
         with _locked(folder):
-            if not (folder / LIBRARY).exists():
+            if not _complete(folder):
                 _build(target.describe(python), folder)
     return folder / LIBRARY
 
 
+def _complete(folder: pathlib.Path) -> bool:
+    """Whether the library is there. What cleans up a cache may take one file of it."""
+    return all((folder / name).exists() for name in (LIBRARY, PART))
+
+
 def _cache() -> pathlib.Path:
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    if not re.fullmatch("/[^ :]*", base):
+        raise Refused(f"'{base}' can't hold the library, since LD_PRELOAD takes only absolute paths "
+                      "without spaces and colons: set XDG_CACHE_HOME to such a folder")
     return pathlib.Path(base) / "gradtail" / "pytorch"
 
 
@@ -100,6 +109,7 @@ def _build(torch: dict[str, Any], folder: pathlib.Path) -> None:
               f"{made}/built_for.hpp"])
         _run([*compiler, *options, f"{FILES}/preload.cpp", f"{FILES}/settings.cpp", "-ldl",
               f"-Wl,-soname,{LIBRARY}", "-o", str(made_in / LIBRARY)])
+        shutil.rmtree(folder, ignore_errors=True)
         os.rename(made_in, folder)
 
 

@@ -7,9 +7,11 @@
 #include <torch/csrc/distributed/autograd/rpc_messages/rpc_with_autograd.h>
 #include <torch/csrc/distributed/autograd/rpc_messages/rref_backward_req.h>
 #include <torch/csrc/distributed/rpc/python_call.h>
+#include <torch/csrc/distributed/rpc/python_resp.h>
 #include <torch/csrc/distributed/rpc/utils.h>
 #include <torch/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -119,6 +121,30 @@ std::string unchanged_on_error() {
   } catch (const c10::Error&) {
     return message->payload() == before ? "" : "after an error its payload has changed";
   }
+}
+
+/// Each bit of an answer's trailer. Requests are damaged on the wire, by hostile_test.py.
+std::string refused_answers() {
+  RpcWithAutograd answer(1, rpc::MessageType::FORWARD_AUTOGRAD_RESP, {7, 8},
+                         rpc::PythonResp(rpc::SerializedPyObj("payload", {})).toMessage());
+  const Call message = send(answer);
+  auto type = message->type();
+  rpc::deserializeResponse(*message, type);
+  constexpr std::size_t trailer_size = 64;
+  for (std::size_t bit = 0; bit < 8 * trailer_size; ++bit) {
+    char& byte = message->payload().end()[-1 - static_cast<std::ptrdiff_t>(bit / 8)];
+    byte = static_cast<char>(byte ^ 1 << bit % 8);
+    const std::vector<char> damaged = message->payload();
+    try {
+      rpc::deserializeResponse(*message, type);
+      return "an answer was read, with a flip of bit " + std::to_string(bit);
+    } catch (const c10::Error& error) {
+      if (std::string(error.what()).find("gradtail") == std::string::npos) return error.what();
+    }
+    if (message->payload() != damaged) return "a refused answer has changed";
+    byte = static_cast<char>(byte ^ 1 << bit % 8);
+  }
+  return {};
 }
 
 /// What PyTorch would send and no peer could take.
@@ -241,6 +267,7 @@ extern "C" GRADTAIL_API const char* round_trip(bool trailers) {
     if (why.empty()) why = cleanups_come_back();
     if (why.empty()) why = rref_backwards_come_back();
     if (why.empty() && trailers) why = unchanged_on_error();
+    if (why.empty() && trailers) why = refused_answers();
     if (why.empty() && trailers) why = refused_values();
     if (why.empty() && trailers) why = refused_messages();
   } catch (const std::exception& error) {

@@ -70,24 +70,71 @@ step_valgrind() {
     --timeout-multiplier=30
 }
 
-# As much optimization as there is, across files, of a static library without asserts.
 step newest-language '' 'what C++23 takes away or defines otherwise'
 step_newest-language() {
-  CXX=g++ run_only build/ci/newest-language 'unit golden' "${core_only[@]}" -Dbuildtype=debugoptimized \
-    -Dcpp_std=c++23
+  CXX=g++ run_only build/ci/newest-language 'unit golden' "${core_only[@]}" \
+    -Dbuildtype=debugoptimized -Dcpp_std=c++23
 }
 
-step oldest-gcc 'g++-11' 'the oldest gcc that compiles it'
-step_oldest-gcc() {
-  CXX=g++-11 run_only build/ci/oldest-gcc 'unit golden' "${core_only[@]}" -Dbuildtype=debugoptimized
+# The compilers of each Debian. clang with the libc++ of its version, too.
+declare -A compilers=([12]='g++-11 g++-12 clang++-14 clang++-15 clang++-16 clang++-19'
+  [13]='g++-13 g++-14 clang++-17 clang++-18 clang++-19')
+
+step compilers '' 'what only some compilers reject or warn of; the oldest and the newest C++'
+step_compilers() {
+  local names compiler language library logs=()
+  read -ra names <<<"${compilers[$(. /etc/os-release && echo "$VERSION_ID")]}"
+  ensure_packages "${names[@]/clang++/clang}"
+  set +e # so that a compiler that fails doesn't keep the next from its turn
+  for library in libstdc++ libc++; do
+    for compiler in "${names[@]}"; do
+      [[ $compiler/$library != g++*/libc++ ]] || continue
+      for language in c++20 "$(newest_language "$compiler")"; do
+        logs+=("build/ci/$compiler-$language-$library.log")
+        (set -e && compile_with "$compiler" "$language" "$library") | tee "${logs[-1]}"
+      done
+    done
+  done
+  add_up "${logs[@]}"
 }
 
-step libcxx 'clang libc++-dev libc++abi-dev' "clang's own standard library"
-step_libcxx() {
-  CXX='clang++ -stdlib=libc++' run_only build/ci/libcxx round_trips "${core_only[@]}" \
-    -Dbuildtype=debugoptimized
+newest_language() {
+  local language
+  for language in c++26 c++23 c++2b; do
+    ! "$1" "-std=$language" -fsyntax-only -x c++ /dev/null 2>/dev/null || break
+  done
+  echo "$language"
 }
 
+# Changes the environment. libc++ has all that the unit tests use since version 16.
+compile_with() {
+  local tests='round_trips headers' version=${1#*-} folder
+  [[ $2 != c++20 || ($3 == libc++ && $version -lt 16) ]] || tests+=' unit golden'
+  export CXX=$1
+  if [[ $3 == libc++ ]]; then
+    folder=$root/build/ci/libc++-$version
+    unpack_libcxx "$version" "$folder"
+    folder+=/usr/lib/llvm-$version
+    CXX+=" '-stdlib++-isystem$folder/include/c++/v1'"
+    export LDFLAGS="-stdlib=libc++ '-L$folder/lib'" LD_LIBRARY_PATH=$folder/lib
+  fi
+  run_only "build/ci/$1-$2-$3" "$tests" "${core_only[@]}" -Dcpp_std=none "-Dcpp_args=-std=$2"
+}
+
+# Only one version of Debian's can be installed.
+unpack_libcxx() {
+  local package packages=(lib{c++,c++abi,unwind}-"$1"-dev)
+  [[ ! -d $2 ]] || return 0
+  rm -rf "$2.new"
+  mkdir "$2.new"
+  mapfile -t -O 3 packages < <(apt-cache depends "${packages[@]}" |
+    sed -n 's/^  Depends: \(lib[cu][^ ]*1-.*\|libunwind-[^-]*\)$/\1/p')
+  (cd "$2.new" && quietly log apt-get download "${packages[@]}")
+  for package in "$2.new"/*.deb; do dpkg -x "$package" "$2.new"; done
+  mv "$2.new" "$2"
+}
+
+# As much optimization as there is, across files, of a static library without asserts.
 step lto '' 'code that link-time optimization breaks'
 step_lto() {
   CXX=g++ run_only build/ci/lto 'unit golden' "${core_only[@]}" -Dbuildtype=release \
@@ -134,6 +181,15 @@ step mingw 'g++-mingw-w64-x86-64-posix wine64' 'Windows: a long of 32 bits, no E
 step_mingw() {
   run_only build/ci/mingw 'golden round_trips threads' "${core_only[@]}" -Dbuildtype=debugoptimized \
     --cross-file="$root/tools/cross/x86_64-w64-mingw32.ini" -Ddefault_library=static
+}
+
+step compilers-debian13 '' 'the same of the compilers of Debian 13'
+step_compilers-debian13() {
+  # shellcheck source-path=SCRIPTDIR source=../tools/lib/debian13.sh
+  source tools/lib/debian13.sh
+  make_debian "$root/build/debian13"
+  copy_checkout gradtail-compilers
+  in_debian bash -c 'cd /gradtail-compilers && .ci/run compilers'
 }
 
 step debian13 '' 'newer compilers, FlatBuffers and Meson; package lists with gaps'

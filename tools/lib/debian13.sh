@@ -45,15 +45,3 @@ copy_checkout() {
   tar -C "$root" --exclude='./build*' --exclude=./.git -c . |
     as_root tar -C "$debian/$1" --no-same-owner -x
 }
-
-# Adds up the last lines of the logs. A log without a count is counted as one failure.
-add_up() {
-  local log
-  for log in "$@"; do printf '%s\n' "$(tail -n 1 "$log")"; done |
-    awk '/^[0-9]+ passed, [0-9]+ failed/ { passed += $1; failed += $3; skipped += $5; next }
-    { ++failed }
-    END {
-      printf "%d passed, %d failed%s\n", passed, failed, skipped ? ", " skipped " skipped" : ""
-      exit failed > 0
-    }'
-}

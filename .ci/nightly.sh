@@ -183,6 +183,21 @@ step_mingw() {
     --cross-file="$root/tools/cross/x86_64-w64-mingw32.ini" -Ddefault_library=static
 }
 
+# Zig from PyPI brings clang, libc++ and musl. Links give it the headers of the two libraries
+# without glibc's beside them. This clang warns of doctest's __COUNTER__.
+step musl 'python3-venv' 'another C library; programs that are wholly static; the newest clang'
+step_musl() {
+  local zig=$root/build/ci/zig
+  python3 -m venv "$zig"
+  [[ -x $zig/ziglang/zig ]] || "$zig/bin/pip" install --quiet --target "$zig" ziglang
+  mkdir -p "$zig/usr/include"
+  ln -sfn /usr/include/{doctest,flatbuffers} "$zig/usr/include/"
+  PATH=$zig/ziglang:$PATH PKG_CONFIG_SYSROOT_DIR=$zig run_only build/ci/musl \
+    'unit golden round_trips headers threads' "${core_only[@]}" -Dbuildtype=debugoptimized \
+    --cross-file="$root/tools/cross/x86_64-linux-musl.ini" -Ddefault_library=static \
+    "-Dcpp_args=['-isystem', '$zig/usr/include', '-Wno-c2y-extensions']" -Dcpp_link_args=-static
+}
+
 step compilers-debian13 '' 'the same of the compilers of Debian 13'
 step_compilers-debian13() {
   # shellcheck source-path=SCRIPTDIR source=../tools/lib/debian13.sh

@@ -62,7 +62,9 @@ TEST_CASE("the reference of the tests gives the standard value") {
 }
 
 #if defined(__x86_64__) && GRADTAIL_FAST_PATH
-TEST_CASE("the instruction is used where the compiler's own question finds it") {
+// Zig's runtime library always answers no, even for what all of these CPUs have.
+TEST_CASE("the instruction is used where the compiler's own question finds it" *
+          doctest::skip(__builtin_cpu_supports("sse2") == 0)) {
   CHECK(gradtail::detail::fast::has_crc_instruction == (__builtin_cpu_supports("sse4.2") != 0));
 }
 #endif

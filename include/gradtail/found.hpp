@@ -66,11 +66,13 @@ struct NumberType {
     case Check::checksum:
     case Check::identifier:
       return detail::hex_text(bytes.first((std::min)(bytes.size(), std::size_t{4})));
+    case Check::layout:
     case Check::values:
+    case Check::room:
+    case Check::presence:
       break;
-    default:
-      return {};
   }
+  if (error.check != Check::values) return {};
   if (const NumberType type = detail::number_type(error.field); type.size != 0) {
     return detail::number_text(bytes, type);
   }

@@ -127,6 +127,11 @@ class Package(unittest.TestCase):
     def test_a_compiler_that_fails_is_named_with_its_command(self):
         said = self.refused(CXX="false")
         self.assertIn("this command fails\n  false -std=c++20", said)
+        full = self.folder / "full"
+        full.write_text("#!/bin/sh\necho ld: final link failed: No space left on device\n"
+                        "echo collect2: error: ld returned 1 exit status\nexit 1\n")
+        full.chmod(0o755)
+        self.assertIn("No space left", self.refused(CXX=str(full)))
         left = [path.name for path in (self.folder / "empty/gradtail/pytorch").iterdir()
                 if not path.name.endswith(".lock")]
         self.assertEqual(left, [])

@@ -137,7 +137,9 @@ def _run(command: list[str]) -> None:
                           errors="replace", check=False,
                           env={key: value for key, value in os.environ.items() if key != "LD_PRELOAD"})
     if done.returncode != 0:
-        errors = [line for line in done.stdout.splitlines() if "error" in line] or [done.stdout[-500:]]
+        # The linker's reason has "failed", where it has one: no space left, for example.
+        errors = [line for line in done.stdout.splitlines() if re.search("error|failed", line)]
+        errors = errors or [done.stdout[-500:]]
         raise Refused("the library can't be built for this PyTorch: this command fails\n  "
                       + shlex.join(command) + "\n  " + "\n  ".join(errors[:5]))
 

@@ -44,6 +44,7 @@
 #define min(a, b) not_an_expression(a, b) here
 #define max(a, b) not_an_expression(a, b) here
 #define check(x) not_an_expression(x) here
+#undef CHECK  // of glog, which libtorch includes
 #define CHECK(x) not_an_expression(x) here
 #define verify(x) not_an_expression(x) here
 #define require(x) not_an_expression(x) here

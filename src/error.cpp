@@ -27,8 +27,7 @@ constexpr std::string_view codes =
     "no_space\n";
 
 constexpr std::string_view checks =
-    "magic: no trailer: the message is shorter than 16 bytes or doesn't end with the magic "
-    "47 54 4C A7\n"
+    "magic: no trailer: fewer than 16 bytes, or no magic 47 54 4C A7 at the end\n"
     "version: the version isn't 1: the peer is newer\n"
     "required_flags: a required flag is unknown: the peer is newer\n"
     "trailer_size: trailer_size must be a multiple of 8 from 32 to the message's size; detached, "
@@ -38,7 +37,7 @@ constexpr std::string_view checks =
     "identifier: the table's identifier isn't AGMD: another kind of trailer\n"
     "layout: the table isn't a valid FlatBuffers table\n"
     "values: a value is out of range\n"
-    "room: the room is smaller than the trailer: see trailer_size()\n"
+    "room: the room is smaller than trailer_size(metadata)\n"
     "presence\n";
 
 // Empty lines: the range of one scalar, whose texts come from the table of fields.

@@ -125,6 +125,7 @@ void add_range(Text& text, const ScalarField auto& f) {
 
 }  // namespace
 
+/// Cold, as all that logs need: 80 bytes less.
 [[gnu::cold]] NumberType number_type(Field field) noexcept {
   NumberType type;
   detail::with_scalar(field, [&](const auto& f) {

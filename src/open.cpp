@@ -131,8 +131,7 @@ Error Parser::open_message(const Message& message, std::span<std::byte> scratch,
 }
 
 /// What the inlined templates have declined.
-[[gnu::noinline]] Result<MessageView> Parser::open_rest(std::span<const std::byte> bytes,
-                                                        Limits limits) noexcept {
+Result<MessageView> Parser::open_rest(std::span<const std::byte> bytes, Limits limits) noexcept {
   TrailerView view;
   if (const auto size = fast::read_rest(bytes, 0, limits.trailer_size, view.metadata_)) {
     view.trailer_ = bytes.last(size);

@@ -61,8 +61,7 @@ template <ByteContainer C>
   if (buffer.capacity() - payload_size < size) return detail::append_growing(buffer, metadata);
   buffer.resize(payload_size + size);
   const std::span room = detail::writable(buffer).subspan(payload_size);
-  if (detail::try_write(room, metadata, payload_size) != 0) [[likely]]
-    return size;
+  if (detail::try_write(room, metadata, payload_size) != 0) return size;
   buffer.resize(payload_size);
   return detail::write_error(metadata, payload_size);
 }

@@ -32,8 +32,7 @@ class Trailer {
                                             std::uint64_t payload_size) noexcept {
     Result<Trailer> made(std::in_place);
     made->size_ = detail::try_write(made->bytes_, metadata, payload_size);
-    if (made->size_ == 0) [[unlikely]]
-      made = detail::write_error(metadata, payload_size);
+    if (made->size_ == 0) made = detail::write_error(metadata, payload_size);
     return made;
   }
 

@@ -58,7 +58,7 @@ class Package(unittest.TestCase):
         self.assertEqual([process.returncode for process in self.together], [0] * 3, self.said)
         for said in self.said:
             self.assertIn("serves PyTorch", said)
-        self.assertEqual(sum("building the library" in said for said in self.said), 1, self.said)
+        self.assertEqual(sum("building the library for" in said for said in self.said), 1, self.said)
         self.assertEqual(self.log.read_text(), "run\n" * 2)  # the part, and the library
 
     def test_what_is_built_is_used_again(self):

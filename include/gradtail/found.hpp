@@ -77,6 +77,8 @@ struct NumberType {
     return detail::number_text(bytes, type);
   }
   if (error.field == Field::device_map_size) return detail::number_text(bytes, {.size = 4});
+  // The others are about no value of a message: ids, and numbers that aren't enumerators.
+  if (error.field < Field::device_map_type || error.field > Field::device_map_target) return {};
   DevicePair pair = {{}, {}};
   std::memcpy(&pair, bytes.data(), sizeof pair);
   return to_string(pair.source) + " to " + to_string(pair.target);

@@ -82,6 +82,10 @@ TEST_CASE("nothing is shown where there isn't one wrong value") {
   CHECK(found(message).empty());
   const gradtail::Error room{gradtail::Code::no_space, gradtail::Check::room};
   CHECK(to_string(room, message) == to_string(room));
+  for (const gradtail::Field field : {gradtail::Field::none, gradtail::Field::id_counter}) {
+    const gradtail::Error id{gradtail::Code::invalid, gradtail::Check::values, field};
+    CHECK(to_string(id, message) == to_string(id));
+  }
 }
 
 TEST_CASE("of a message that isn't the one that was refused, nothing outside is read") {

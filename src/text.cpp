@@ -14,7 +14,8 @@ Text& Text::operator<<(std::string_view words) {
   return *this;
 }
 
-// Cold: logs can wait, and std::to_chars unrolled would be half a KiB more.
+// Cold: logs can wait. Otherwise std::to_chars is unrolled, and the library is 280 bytes larger
+// (gcc 12).
 [[gnu::cold]] Text& Text::operator<<(std::uint64_t number) {
   std::array<char, 20> digits;  // NOLINT(*-member-init): to_chars writes what is used
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The canonical layout (FORMAT.md, section 4): positions in closed form, and the bytes that depend
-// on nothing else.
+// The canonical layout (FORMAT.md, section 4): the position of each item in the table, and the
+// bytes that follow from the positions alone.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace detail {
 inline constexpr std::uint32_t identifier = 0x444D4741;
 inline constexpr std::size_t identifier_at = 4;
 
-/// Where the fields of a table are, counted from its first byte. 0 for what isn't there.
+/// Where the fields of a table are, counted from its first byte. 0 for what is absent.
 struct Positions {
   std::array<std::size_t, field_count> at{};
   std::size_t map = 0;  ///< the device map's length word; the pairs follow it
@@ -29,10 +29,10 @@ struct Positions {
 /// The canonical layout of one set of fields.
 struct Layout : Positions {
   std::size_t size = 0;         ///< the whole table, padded to a multiple of 8
-  std::size_t table = 0;        ///< the FlatBuffers table, which begins with its vtable's distance
+  std::size_t root = 0;         ///< the root table, which begins with the distance to its vtable
   std::size_t vtable = 0;       ///< its vtable
   std::size_t vtable_size = 0;  ///< bytes of the vtable
-  std::size_t object_size = 0;  ///< bytes of the FlatBuffers table's inline part
+  std::size_t object_size = 0;  ///< bytes of the root table without the map's length and pairs
 };
 
 struct SizedSlot {
@@ -50,8 +50,8 @@ inline constexpr auto canonical_order = [] {
   return order;
 }();
 
-/// The layout of these fields, with `pair_count` pairs if the device map is among them. Steps are
-/// numbered as in FORMAT.md; positions are distances from the end until the size is known.
+/// The layout of these fields, with `pair_count` pairs if the device map is among them. Steps and
+/// names are those of FORMAT.md. Up to step 5, all numbers are distances from the table's end.
 [[nodiscard]] constexpr Layout layout_of(FieldSet set, std::size_t pair_count) noexcept {
   const auto align = [](std::size_t n, std::size_t to) { return (n + to - 1) / to * to; };
   const bool has_map = (set >> DeviceMap::slot & 1) != 0;
@@ -73,7 +73,7 @@ inline constexpr auto canonical_order = [] {
   layout.map = has_map ? start - base : 0;
   layout.pair_count = has_map ? pair_count : 0;
   layout.size = align(start, 8);  // 6, without the footer
-  layout.table = start - table;
+  layout.root = start - table;
   layout.vtable = start - vtable;
   layout.vtable_size = vtable - table;
   layout.object_size = table - base;
@@ -89,15 +89,15 @@ constexpr void store_structure(std::byte* to, const Layout& layout) noexcept {
   const auto store32 = [to](std::size_t at, std::size_t n) {
     detail::store(to + at, static_cast<std::uint32_t>(n));
   };
-  store32(0, layout.table);
+  store32(0, layout.root);
   store32(identifier_at, identifier);
   store16(layout.vtable, layout.vtable_size);
   store16(layout.vtable + 2, layout.object_size);
   for (std::size_t slot = 0; 4 + 2 * slot < layout.vtable_size; ++slot) {
     const std::size_t at = layout.at[slot];
-    store16(layout.vtable + 4 + 2 * slot, at != 0 ? at - layout.table : 0);
+    store16(layout.vtable + 4 + 2 * slot, at != 0 ? at - layout.root : 0);
   }
-  store32(layout.table, layout.table - layout.vtable);
+  store32(layout.root, layout.root - layout.vtable);
   if (layout.map != 0) {
     const std::size_t at = layout.at[DeviceMap::slot];
     store32(at, layout.map - at);

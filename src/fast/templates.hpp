@@ -58,7 +58,7 @@ struct Template {
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     made.words[i / 8] |= std::to_integer<std::uint64_t>(bytes[i]) << (i % 8 * 8);
   }
-  made.prefix_size = made.layout.table + 4;
+  made.prefix_size = made.layout.root + 4;
   made.prefix_words = made.prefix_size / 8;
   for (std::size_t i = 0; i < made.prefix_words; ++i) {
     made.prefix_crc = crc32c_step(made.prefix_crc, made.words[i]);

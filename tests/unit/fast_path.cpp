@@ -100,7 +100,7 @@ std::vector<bool> structure_of(const AutogradMetadata& m) {
   };
   mark(0, 8);
   mark(layout.vtable, layout.vtable_size);
-  mark(layout.table, 4);
+  mark(layout.root, 4);
   if (layout.map != 0) mark(layout.at[gradtail::detail::DeviceMap::slot], 4);
   if (layout.map != 0) mark(layout.map, 4);
   return structure;

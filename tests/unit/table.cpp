@@ -116,10 +116,10 @@ TEST_CASE("invalid layouts are refused as such, at the table") {
       {"root offset not a multiple of 4", 0, 30, 4},
       {"root offset of 2 GiB", 0, 0x80000000, 4},
       {"root offset of 4 GiB - 1", 0, 0xFFFFFFFF, 4},
-      {"vtable before the buffer", full.table, 1000, 4},
-      {"vtable behind the buffer", full.table, 0xFFFFFC00, 4},
-      {"vtable at an odd place", full.table, 21, 4},
-      {"vtable's distance is the lowest number", full.table, 0x80000000, 4},
+      {"vtable before the buffer", full.root, 1000, 4},
+      {"vtable behind the buffer", full.root, 0xFFFFFC00, 4},
+      {"vtable at an odd place", full.root, 21, 4},
+      {"vtable's distance is the lowest number", full.root, 0x80000000, 4},
       {"vtable size odd", full.vtable, 19, 2},
       {"vtable size past the end", full.vtable, 0xFFFE, 2},
       {"map offset 0", map_offset, 0, 4},
@@ -133,8 +133,8 @@ TEST_CASE("invalid layouts are refused as such, at the table") {
       {"map of 2^32 - 1 pairs", full.map, 0xFFFFFFFF, 4},
   };
   for_each_field([&](const auto& f) {
-    const std::size_t place = full.at[f.slot] - full.table;
-    changes.push_back({"field past the end", slot_at(f.slot), full.size - full.table, 2});
+    const std::size_t place = full.at[f.slot] - full.root;
+    changes.push_back({"field past the end", slot_at(f.slot), full.size - full.root, 2});
     changes.push_back({"field at 65535", slot_at(f.slot), 0xFFFF, 2});
     if (f.size != 1)
       changes.push_back({"field misaligned", slot_at(f.slot), place + f.size / 2, 2});
@@ -156,7 +156,7 @@ TEST_CASE("a vtable may be behind its table, but not at an odd place") {
     table.resize(at + 40);
     std::copy_n(table.begin() + static_cast<std::ptrdiff_t>(full.vtable), full.vtable_size,
                 table.begin() + static_cast<std::ptrdiff_t>(at));
-    poke(table, full.table, full.table - at, 4);
+    poke(table, full.root, full.root - at, 4);
     const Bytes trailer = reference::trailer_around(table, 0);
     const auto opened = gradtail::open_trailer(trailer, 0);
     REQUIRE(opened.has_value() == (gap % 2 == 0));
@@ -168,7 +168,7 @@ TEST_CASE("what the rules leave open is accepted") {
   AutogradMetadata expected = reference::full;
   check_reads(changed({"object size 65535", full.vtable + 2, 0xFFFF, 2}), expected);
   expected.message_id = expected.context_id;
-  const std::size_t place = full.at[slot_of_vt(Fbs::VT_CONTEXT_ID)] - full.table;
+  const std::size_t place = full.at[slot_of_vt(Fbs::VT_CONTEXT_ID)] - full.root;
   check_reads(changed({"two slots, one place", slot_at(slot_of_vt(Fbs::VT_MESSAGE_ID)), place, 2}),
               expected);
   expected = {.context_id = reference::full.context_id};

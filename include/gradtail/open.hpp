@@ -31,8 +31,8 @@ namespace detail {
 
 class Parser;
 
-/// Stands for success. An Error fits into two registers and std::optional<Error> doesn't, which
-/// would cost a fifth to two fifths of the time of an early rejection.
+/// Means success: no Code is 0. An Error fits into two registers and std::optional<Error> doesn't,
+/// which would cost a fifth to two fifths of the time of an early rejection.
 inline constexpr Error no_error{Code{}, Check{}};
 
 /// Only the parser can make one, so only the parser can make views that hold anything.
@@ -102,24 +102,25 @@ static_assert(std::is_trivially_copyable_v<MessageView>);
 
 namespace detail {
 
-/// A message as the parser sees it: its last piece, and how to get at bytes before that.
+/// A message as the parser sees it: its last piece, and a function that gets the bytes before it.
 struct Message {
   std::span<const std::byte> last;  ///< the last segment; of one span, all of it
   std::size_t size;                 ///< bytes of all segments; of a detached trailer, its own
   const void* segments = nullptr;
-  /// `count` bytes from `offset` on: in place if one segment has them all, else copied to `memory`.
+  /// Returns `count` bytes from `offset` on: in place if one segment has them all, or else copied
+  /// to `memory`.
   std::span<const std::byte> (*gather)(const void* segments, std::size_t offset, std::size_t count,
                                        std::span<std::byte> memory) = nullptr;
   std::optional<std::uint64_t> detached_payload_size = {};  ///< set for a detached trailer
   bool is_shared = false;  ///< a peer may be writing: check a copy in the scratch
   bool is_new = false;     ///< the fast path hasn't seen it
 
-  /// These bytes, or fewer if the segments don't have them any more.
+  /// Returns `count` bytes from `offset` on, or fewer if the segments have shrunk.
   [[nodiscard]] std::span<const std::byte> bytes(std::size_t offset, std::size_t count,
                                                  std::span<std::byte> memory) const;
 };
 
-/// The parser, the only maker of views. Each function returns an error or a view; none throws but
+/// The parser, the only maker of views. Each function returns an error or a view, and throws only
 /// what `gather` throws.
 class Parser {
  public:
@@ -141,8 +142,8 @@ class Parser {
   [[nodiscard]] static Result<View> open_segments(R& segments, TrailerScratch& scratch,
                                                   Limits limits, bool is_shared);
 
-  /// The nine checks, for any message and any layout. Returns an error, or no_error and fills the
-  /// view. With `peeked_size` it stops after check 5 and gives the trailer's size.
+  /// Makes the nine checks, on any message with any layout. Fills the view and returns no_error, or
+  /// returns an error. With `peeked_size`, stops after check 5 and stores the trailer's size there.
   [[nodiscard]] static Error parse(const Message& message, std::span<std::byte> scratch,
                                    Limits limits, TrailerView& view,
                                    std::size_t* peeked_size = nullptr);
@@ -152,7 +153,8 @@ class Parser {
   [[nodiscard]] GRADTAIL_API static bool accept_last(std::span<const std::byte> last,
                                                      std::size_t message_size, Limits limits,
                                                      TrailerView& view) noexcept;
-  /// What accept_last has declined, and what it must not see.
+  /// Opens what accept_last has declined, and the two kinds of messages that it must not be given:
+  /// shared ones, and segments too large to count.
   [[nodiscard]] GRADTAIL_API static Error open_message(const Message& message,
                                                        std::span<std::byte> scratch, Limits limits,
                                                        TrailerView& view);

@@ -9,7 +9,6 @@
 #pragma once
 
 #include <algorithm>
-#include <concepts>
 #include <cstddef>
 #include <cstring>
 #include <iterator>
@@ -28,90 +27,10 @@
 
 namespace gradtail {
 inline namespace GRADTAIL_ABI {
-
-/// Whether objects of a segment type only point to bytes, which outlive them, so that a range may
-/// make them on the fly. Specialize it for such types of your own; spans, string_views and iovecs
-/// don't need it.
-template <class S>
-inline constexpr bool enable_borrowed_segment = false;
-
 namespace detail {
 
-template <class P>
-concept BytePointer = std::is_pointer_v<P> &&
-    (std::is_void_v<std::remove_pointer_t<P>> || Byte<std::remove_pointer_t<P>>);
-
-template <class S>
-concept DataAndSize = !std::ranges::range<S> && requires(const std::remove_cvref_t<S>& segment) {
-  { segment.data() } -> BytePointer;
-  { segment.size() } -> std::convertible_to<std::size_t>;
-};
-
-template <class S>
-concept IoVector = requires(const std::remove_cvref_t<S>& segment) {
-  { segment.iov_base } -> std::convertible_to<const void*>;
-  { segment.iov_len } -> std::convertible_to<std::size_t>;
-};
-
-/// Something that gives access to contiguous bytes.
-template <class S>
-concept AnySegment = ByteRange<S> || DataAndSize<S> || IoVector<S>;
-
-/// An iovec points to its bytes; a member of the same name that is an array would hold them, and a
-/// destructor would free them.
-template <class S>
-concept PointingIoVector = IoVector<S> && std::is_trivially_copyable_v<std::remove_cvref_t<S>> &&
-    std::is_pointer_v<decltype(std::remove_cvref_t<S>::iov_base)>;
-
-/// The segment's bytes are still there when the expression that gave it has ended.
-template <class S>
-concept BytesOutliveSegment = std::is_lvalue_reference_v<S> || BorrowedBytes<S> ||
-    PointingIoVector<S> || enable_borrowed_segment<std::remove_cvref_t<S>>;
-
-}  // namespace detail
-
-/// One piece of a message: contiguous bytes (std::span, std::string, std::vector<char>), something
-/// with data() and size() such as asio::const_buffer, or something with iov_base and iov_len. Made
-/// on the fly, as by views::transform, it must be of a type known to borrow.
-template <class S>
-concept Segment = detail::AnySegment<S> && detail::BytesOutliveSegment<S>;
-
-/// The pieces of a message, in order: any range of segments that can be walked twice.
-template <class R>
-concept SegmentRange = std::ranges::forward_range<R> && Segment<std::ranges::range_reference_t<R>>;
-
-/// Segments in a range that only refers to them: std::span<const iovec>.
-template <class R>
-concept BorrowedSegments = SegmentRange<R> && std::ranges::borrowed_range<R>;
-
-/// Segments that may go with the range: a vector, a list, an array.
-template <class R>
-concept OwningSegments = SegmentRange<R> && !std::ranges::borrowed_range<R>;
-
-namespace detail {
-
-/// Segments that are made on the fly and may own their bytes.
-template <class R>
-concept TemporarySegments = std::ranges::forward_range<R> && !SegmentRange<R> &&
-                            AnySegment<std::ranges::range_reference_t<R>>;
-
-/// The segment's bytes. No copy.
-template <class S>
-[[nodiscard]] std::span<const std::byte> segment_bytes(const S& segment) {
-  const auto bytes = [](const void* data, auto size) {
-    return std::span(static_cast<const std::byte*>(data), static_cast<std::size_t>(size));
-  };
-  if constexpr (ByteRange<S>) {
-    return detail::readable(segment);
-  } else if constexpr (DataAndSize<S>) {
-    return bytes(segment.data(), segment.size());
-  } else {
-    return bytes(segment.iov_base, segment.iov_len);
-  }
-}
-
-/// Bytes of all segments together, and the last of them. The largest std::size_t if they are more
-/// than that: no object is as large, so such segments alias each other.
+/// The number of bytes in all segments together, and the last segment. The largest std::size_t if
+/// there are more: no object is that large, so such segments alias each other.
 template <class R>
 [[nodiscard]] std::size_t total_size(R& segments, std::span<const std::byte>& last) {
   constexpr std::size_t most = (std::numeric_limits<std::size_t>::max)();
@@ -123,7 +42,7 @@ template <class R>
   return total;
 }
 
-/// `size` bytes from `offset` on: in place where one segment has them all, else copied to the front
+/// `size` bytes from `offset` on: in place if one segment has them all, or else copied to the front
 /// of `memory`, which has room. Fewer if the segments have shrunk since they were counted.
 template <class R>
 [[nodiscard]] std::span<const std::byte> slice(R& segments, std::size_t offset, std::size_t size,
@@ -145,7 +64,7 @@ template <class R>
   return memory.first(copied);
 }
 
-/// The same for segments of a type that the caller no longer knows: for the parser.
+/// The same for segments whose type the caller doesn't know: for Message::gather.
 template <class R>
 [[nodiscard]] std::span<const std::byte> slice_of(const void* segments, std::size_t offset,
                                                   std::size_t size, std::span<std::byte> memory) {
@@ -155,7 +74,7 @@ template <class R>
 }  // namespace detail
 
 /// The payload of a segmented message: a forward range of std::span<const std::byte>, one for each
-/// segment that has any of it, none of them empty, the last one cut where the trailer begins.
+/// segment that has any of it. No span is empty, and the last one ends where the trailer begins.
 /// Borrows the segments.
 template <std::forward_iterator It>
 class PayloadSegments {
@@ -199,7 +118,7 @@ class PayloadSegments {
     std::size_t remaining_ = 0;
   };
 
-  /// The first `size` bytes from `first` on, which must be there. `open` and `first` make these.
+  /// `size` bytes from the segment `first` on, which must have them. Made by `open` and `first`.
   PayloadSegments(It first, std::size_t size) : first_(first), size_(size) {}
 
   [[nodiscard]] Iterator begin() const { return {first_, size_}; }

@@ -39,13 +39,12 @@ struct InstructionCrc {
 using InstructionCrc = PortableCrc;
 #endif
 
-/// The footer's last word: the inverted CRC and the magic, with one operation at the end of the
-/// chain. The upper half of the CRC is zero.
+/// The footer's last word: the inverted CRC and the magic, from the CRC by one XOR.
 [[nodiscard]] constexpr std::uint64_t last_word_of(Crc crc) noexcept {
   return Footer{.checksum = 0xFFFFFFFF}.last_word() ^ crc;
 }
 
-/// As detail::crc32c. Only if has_crc_instruction.
+/// As detail::crc32c, for CPUs with the instruction (has_crc_instruction).
 [[nodiscard]] std::uint32_t crc32c(const std::byte* bytes, std::size_t size,
                                    std::uint64_t last_word) noexcept;
 

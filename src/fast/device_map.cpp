@@ -53,7 +53,7 @@ using Halves [[gnu::vector_size(16)]] = std::uint64_t;
   load_four(bytes, four);
 }
 
-/// Type and index + 1 of each device: where those are in range, nothing is negative.
+/// Type and index + 1 of each device, as unsigned bytes: what is out of range is too large.
 [[gnu::always_inline]] inline void load_devices(Bytes& bytes, const DevicePair* pairs) noexcept {
   Bytes lowest;
   load_same(lowest, {{0, -1}, {0, -1}});
@@ -61,7 +61,7 @@ using Halves [[gnu::vector_size(16)]] = std::uint64_t;
   bytes -= lowest;
 }
 
-/// Of each device, type * 256 + index + 1, which orders as the wire does.
+/// type * 256 + index + 1 for each device: the order of these numbers is that of the wire.
 [[gnu::always_inline]] inline void number(Numbers& numbers, const Bytes& bytes) noexcept {
   auto words = reinterpret_cast<Words>(bytes);
   if constexpr (std::endian::native == std::endian::little) words = words << 8 | words >> 8;
@@ -77,7 +77,7 @@ struct Survey {
 /// Collects a survey, four pairs at a time, without a branch.
 struct Surveyor {
   Bytes highest{};
-  Numbers ascending = ~Numbers{};  // all ones where each number was above the one before
+  Numbers ascending = ~Numbers{};  // all ones where each number was greater than its predecessor
   std::uint64_t indices = 0;
 
   [[gnu::always_inline]] void add(const DevicePair* pairs, const Bytes& bytes,

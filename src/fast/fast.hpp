@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the rest of the library sees of the fast path. Without it (-Dfast_path=false) the library
-// does the same, slower, and passes the same tests.
+// The functions by which the parser and the writer call the fast path. Without it
+// (-Dfast_path=false) the library does the same, slower, and passes the same tests.
 //
-// The fast path knows a few prebuilt canonical tables (templates.hpp) and can only accept: it never
+// The fast path has a few prebuilt canonical tables (templates.hpp) and can only accept: it never
 // reports an error. What it declines, valid or not, goes to the full parser or the full writer.
 #pragma once
 
@@ -18,10 +18,11 @@ namespace detail::fast {
 
 #if GRADTAIL_FAST_PATH
 
-/// Reads the trailer at the end of `tail`, the last bytes of a message that has `before` bytes
-/// more, into metadata that has no field set, and returns the trailer's size. Returns 0 for what it
-/// declines; the metadata may then be anything. There are three of them for speed: for the messages
-/// that every pass has, inlined; for all others; and for any.
+/// Reads the trailer at the end of `tail`, the last bytes of a message that has `before` more
+/// bytes, into metadata that has no field set, and returns the trailer's size. Returns 0 if it
+/// declines, and then the metadata may be anything. There are three for speed: read_inlined only
+/// accepts forward and backward messages, which every pass has; read_rest accepts the other
+/// templates; read_any, all.
 [[nodiscard]] inline std::size_t read_inlined(std::span<const std::byte> tail, std::uint64_t before,
                                               std::size_t limit,
                                               AutogradMetadata& metadata) noexcept;
@@ -36,8 +37,8 @@ namespace detail::fast {
                                     std::span<std::byte> scratch, std::size_t limit,
                                     AutogradMetadata& metadata) noexcept;
 
-/// Writes the trailer and returns its size, or returns 0 with nothing written. There are three of
-/// them for speed: for the messages that every pass has, inlined one by one; and for all others.
+/// Writes the trailer and returns its size, or returns 0 with nothing written. There are three for
+/// speed: one for each template that every pass has, inlined, and write_rest for the others.
 [[nodiscard]] inline std::size_t write_forward(std::span<std::byte> room,
                                                const AutogradMetadata& metadata,
                                                std::uint64_t payload_size) noexcept;
@@ -47,7 +48,7 @@ namespace detail::fast {
 [[nodiscard]] std::size_t write_rest(std::span<std::byte> room, const AutogradMetadata& metadata,
                                      std::uint64_t payload_size) noexcept;
 
-/// The size of the trailer that one of the inlined two would write, or 0.
+/// The size of the trailer that write_forward or write_backward would write, or 0.
 [[nodiscard]] inline std::size_t template_size(const AutogradMetadata& metadata) noexcept;
 
 #else

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads tables whose structure is exactly a template's: every field is then where the template has
-// it, inside and aligned, and only the checksum and the values are left to check.
+// Reads tables whose structure is exactly that of a template. Every field is then where the
+// template has it, inside and aligned, so that only the checksum and the values remain to be
+// checked.
 #pragma once
 
 #include <algorithm>
@@ -22,11 +23,11 @@ struct Tail {
   std::uint64_t before;
   std::size_t limit;
   std::size_t most = std::min(bytes.size(), limit);  ///< bytes that its trailer may have
-  /// Of the footer, read once: a peer may be writing.
+  /// The footer's first word, read once: a peer may be writing.
   std::uint64_t first_word = load_once<std::uint64_t>(bytes.data() + bytes.size() - footer_size);
 };
 
-/// The trailer's size if the footer can be one of the template's fields, else 0.
+/// The trailer's size, if a trailer with the template's fields can have this footer; otherwise 0.
 template <const Template& t>
 [[gnu::always_inline]] inline std::size_t size_in(const Tail& tail) noexcept {
   constexpr std::size_t least = t.least_size();
@@ -77,15 +78,15 @@ template <const Template& t, class CrcStep>
   if (!has_structure<t>(trailer, pair_count)) return 0;
   const std::uint64_t payload_size = tail.before + (tail.bytes.size() - size);
   if (!has_checksum<t, CrcStep>(trailer, size, payload_size)) return 0;
-  bool is_bool = true;  // a byte with only two allowed values
+  bool bools_allowed = true;  // their bytes: in the metadata, 2 would be true and look like 1
   const auto read_scalar = [&]<unsigned vt, class T>(const Scalar<vt, T>& f)
       __attribute__((always_inline)) {
     if (t.layout.at[f.slot] == 0) return;  // GCOVR_EXCL_BR_LINE
     const bool allowed = f.set(m, f.load(trailer + t.layout.at[f.slot]));
-    if (std::is_same_v<T, bool>) is_bool &= allowed;  // GCOVR_EXCL_BR_LINE
+    if (std::is_same_v<T, bool>) bools_allowed &= allowed;  // GCOVR_EXCL_BR_LINE
   };
   detail::for_each_field(Either{read_scalar, do_nothing});
-  if (!is_bool || !has_scalars<t>(m)) return 0;
+  if (!bools_allowed || !has_scalars<t>(m)) return 0;
   if (!t.has_map()) return size;
   m.device_map = {reinterpret_cast<const DevicePair*>(trailer + t.layout.map + 4), pair_count};
   return is_valid_map(m.device_map) ? size : 0;

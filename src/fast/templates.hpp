@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Canonical tables for common sets of fields, made at compile time by the code that the full writer
-// uses too.
+// Canonical tables for common sets of fields, made at compile time by the same code that the full
+// writer uses.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@ namespace gradtail {
 inline namespace GRADTAIL_ABI {
 namespace detail::fast {
 
-/// Words up to the map's first pair, with all fields.
+/// The most words that a template needs: all fields, up to the map's first pair.
 inline constexpr std::size_t most_words = layout_of(all_fields, 2).map / 8 + 1;
 using Words = std::array<std::uint64_t, most_words>;
 
@@ -31,16 +31,16 @@ template <class Use>
   (std::make_index_sequence<most_words>{});
 }
 
-/// A table with zeros for values. With a map, the one with one pair (odd counts) or two (even
-/// counts): only the parity changes the layout, and each two pairs more add 8 bytes at the end.
+/// A table with zeros for values. A template with a map has one pair, for all odd counts, or two,
+/// for all even ones: every two more pairs add 8 bytes at the end and change nothing before them.
 struct Template {
   Layout layout;
-  Words words{};                            ///< its beginning
+  Words words{};                            ///< the first words of the table
   std::size_t prefix_size = 0;              ///< bytes before the first value
-  std::size_t prefix_words = 0;             ///< whole words of those
-  std::uint32_t prefix_crc = crc32c_start;  ///< the CRC after the whole words
+  std::size_t prefix_words = 0;             ///< whole words in the prefix
+  std::uint32_t prefix_crc = crc32c_start;  ///< the CRC after these words
 
-  /// Bytes of the trailer with this many pairs; of a table without a map, with none.
+  /// Bytes of the trailer with this many pairs: 0 for a template without a map.
   [[nodiscard]] constexpr std::size_t trailer_size(std::size_t pair_count) const noexcept {
     return layout.size + 4 * (pair_count - layout.pair_count) + footer_size;
   }
@@ -89,20 +89,20 @@ inline constexpr Template cleanup = make_template(cleanup_fields, 0);
 // Below, decisions that depend only on the template are made at compile time, once for each
 // template: GCOVR_EXCL_BR_LINE.
 
-/// Whether the template's scalars are all present, and their values allowed. The common kind of
-/// field, which may be any number from 0 on, takes one instruction.
+/// Whether the template's scalars are all present and their values allowed. The common kind of
+/// field, -1 if absent and otherwise any number that isn't negative, takes one instruction.
 template <const Template& t>
 [[nodiscard, gnu::always_inline]] inline bool has_scalars(const AutogradMetadata& m) noexcept {
   std::int64_t signs = 0;
   bool allowed = true;
   const auto check = [&]<unsigned vt, class T>(const Scalar<vt, T>& f)
       __attribute__((always_inline)) {
-    const bool is_all_positive =
+    const bool is_nonnegative =
         f.lowest == T{0} && f.highest == std::numeric_limits<T>::max();  // GCOVR_EXCL_BR_LINE
     const bool is_by_sign =
-        std::is_signed_v<T> && f.absent == T(-1) && is_all_positive;  // GCOVR_EXCL_BR_LINE
-    if (t.layout.at[f.slot] == 0) return;                             // GCOVR_EXCL_BR_LINE
-    if (is_by_sign) {                                                 // GCOVR_EXCL_BR_LINE
+        std::is_signed_v<T> && f.absent == T(-1) && is_nonnegative;  // GCOVR_EXCL_BR_LINE
+    if (t.layout.at[f.slot] == 0) return;                            // GCOVR_EXCL_BR_LINE
+    if (is_by_sign) {                                                // GCOVR_EXCL_BR_LINE
       signs |= static_cast<std::int64_t>(f.get(m));
     } else {
       allowed &= f.is_present(m) && f.allows(f.get(m));  // GCOVR_EXCL_BR_LINE
@@ -112,8 +112,8 @@ template <const Template& t>
   return signs >= 0 && allowed;
 }
 
-/// The bytes before the first value, to compare with. Not a member of the template, so that nothing
-/// else of the template ends up in the library.
+/// The bytes before the first value, for comparisons. Not a member of Template, so that only these
+/// bytes end up in the library.
 template <const Template& t>
 inline constexpr auto prefix = [] {
   std::array<std::byte, t.prefix_size> bytes{};

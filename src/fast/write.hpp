@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes trailers of the templates' fields. Each word is put together in a register, stored once,
-// and summed from the register: reading it back from memory would take longer than the sum.
+// and added to the checksum from the register: reading it back from memory would take longer than
+// that.
 #pragma once
 
 #include <cstring>
@@ -18,7 +19,8 @@ namespace detail::fast {
 template <const Template& t>
 [[nodiscard, gnu::always_inline]] inline bool fits(const AutogradMetadata& m) noexcept {
   if (m.device_map.empty() == t.has_map()) return false;
-  // Of the other scalars, those that are absent as -1, and the rest, which are absent as 0.
+  // All other scalars must be absent. One comparison checks them all: -1 is left if those with -1
+  // for absent are combined by AND, and 0 if those with 0 are combined by OR.
   std::int64_t ones = -1;
   std::uint64_t zeros = 0;
   const auto add_other = [&]<unsigned vt, class T>(const Scalar<vt, T>& f)
@@ -34,7 +36,8 @@ template <const Template& t>
   return (static_cast<std::uint64_t>(~ones) | zeros) == 0 && has_scalars<t>(m);
 }
 
-/// `map` is valid, in wire order and, if the template has one, of its parity.
+/// Writes the template's trailer with these values. `map` must be valid and in wire order; its size
+/// is odd if the template's is, and even otherwise.
 template <const Template& t, class CrcStep>
 [[gnu::always_inline]] inline std::size_t write_as(std::span<std::byte> room,
                                                    const AutogradMetadata& m,

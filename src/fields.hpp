@@ -20,13 +20,14 @@ namespace gradtail {
 inline namespace GRADTAIL_ABI {
 namespace detail {
 
-/// The slot in the vtable, which is the field's id, from flatc's constant for it.
+/// The number of a field's slot in the vtable, which is the field's id in FORMAT.md, from flatc's
+/// constant, which is the slot's position in the vtable.
 [[nodiscard]] constexpr unsigned slot_of_vt(unsigned vt_offset) noexcept {
   return (vt_offset - 4) / 2;
 }
 
-/// A field that holds one number. A type of its own for each slot, so that code for one field is
-/// compiled for that field.
+/// A field that holds one number. Each slot has a type of its own, so that the code for a field is
+/// compiled for that field. `vt_offset` is flatc's constant for the slot.
 template <unsigned vt_offset, class T>
 struct Scalar {
   /// What is stored: a bool as one byte, which a hostile sender may set to any value.
@@ -138,8 +139,7 @@ template <class Test>
   return found;
 }
 
-/// One function for scalars and one for the device map, as an overload set: an argument for the two
-/// functions above.
+/// An overload set for the two functions above: one function for scalars, one for the device map.
 template <class... Functions>
 struct Either : Functions... {
   using Functions::operator()...;

@@ -45,7 +45,7 @@ static_assert(offsetof(Footer, trailer_size) == 0 && offsetof(Footer, version) =
 static_assert(offsetof(Footer, required_flags) == 6 && offsetof(Footer, checksum) == 8);
 static_assert(offsetof(Footer, magic) == 12);
 
-/// Reads each byte once: the parser decides on what it gets here, whatever a peer writes meanwhile.
+/// Loads each byte once: the parser decides by the result, whatever a peer writes meanwhile.
 inline Footer Footer::load(const std::byte* from) noexcept {
   const auto first = detail::load_once<std::uint64_t>(from);
   const auto last = detail::load_once<std::uint64_t>(from + offsetof(Footer, checksum));
@@ -62,7 +62,7 @@ inline void Footer::store(std::byte* to) const noexcept {
 }
 
 /// The checksum of a trailer: over all bytes before the checksum, then the payload's size. The
-/// trailer's size is a multiple of 8, and its footer's first word is there.
+/// trailer's size must be a multiple of 8, and the first word of its footer must have been stored.
 [[nodiscard]] inline std::uint32_t checksum_of(const std::byte* trailer, std::size_t trailer_size,
                                                std::uint64_t payload_size) noexcept {
   const std::size_t covered = trailer_size - footer_size + offsetof(Footer, checksum);

@@ -15,7 +15,8 @@ namespace gradtail {
 inline namespace GRADTAIL_ABI {
 namespace detail {
 
-/// The value with its bytes in wire order. Its own inverse.
+/// The value with its bytes in wire order, or the value of such bytes: the function is its own
+/// inverse.
 template <std::unsigned_integral T>
 [[nodiscard]] constexpr T little_endian(T value) noexcept {
   if constexpr (std::endian::native == std::endian::little) return value;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules of FORMAT.md, section 5, in their order. Each number from the table is loaded once and
-// compared with what is known before anything is found with it.
+// The rules of FORMAT.md, section 5, in their order. Each number from the table is loaded once, and
+// checked before it is used as a position or size.
 #include "table.hpp"
 
 #include "little_endian.hpp"
@@ -49,9 +49,9 @@ std::optional<Positions> locate_fields(std::span<const std::byte> table) noexcep
   // 5. The fields.
   Positions positions;
   const bool misplaced = detail::any_field([&](const auto& f) {
-    const std::size_t slot = 4 + 2 * f.slot;
-    if (slot + 2 > vtable->size) return false;
-    const std::size_t offset = load_once<std::uint16_t>(&table[vtable->at + slot]);
+    const std::size_t slot_at = 4 + 2 * f.slot;
+    if (slot_at + 2 > vtable->size) return false;
+    const std::size_t offset = load_once<std::uint16_t>(&table[vtable->at + slot_at]);
     if (offset == 0) return false;
     const std::size_t at = vtable->root + offset;
     positions.at[f.slot] = at;
@@ -75,8 +75,8 @@ std::optional<Positions> locate_fields(std::span<const std::byte> table) noexcep
 bool has_unknown_slots(std::span<const std::byte> table) noexcept {
   const std::optional<Vtable> vtable = locate_vtable(table);
   if (!vtable) return false;
-  for (std::size_t slot = 4 + 2 * field_count; slot + 2 <= vtable->size; slot += 2) {
-    if (detail::load<std::uint16_t>(&table[vtable->at + slot]) != 0) return true;
+  for (std::size_t slot_at = 4 + 2 * field_count; slot_at + 2 <= vtable->size; slot_at += 2) {
+    if (detail::load<std::uint16_t>(&table[vtable->at + slot_at]) != 0) return true;
   }
   return false;
 }

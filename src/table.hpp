@@ -18,8 +18,8 @@ namespace detail {
 /// table has 16 to Limits::most bytes.
 [[nodiscard]] std::optional<Positions> locate_fields(std::span<const std::byte> table) noexcept;
 
-/// Whether the vtable has a slot in use behind those of the known fields. Of bytes that aren't a
-/// valid table any more: false.
+/// Whether the table stores fields that this library doesn't know, in slots behind those of
+/// `fields`. False if the bytes have changed and are no valid table any more.
 [[nodiscard]] bool has_unknown_slots(std::span<const std::byte> table) noexcept;
 
 /// A value that the schema doesn't allow, and its position in the table.
@@ -29,7 +29,7 @@ struct BadValue {
 };
 
 /// Check 9: reads the fields at these positions into metadata that has none set, up to the first
-/// that isn't allowed. Borrows the device map from the table.
+/// value that isn't allowed. Borrows the device map from the table.
 [[nodiscard]] BadValue read_fields(std::span<const std::byte> table, const Positions& positions,
                                    AutogradMetadata& metadata) noexcept;
 

@@ -13,9 +13,10 @@ inline namespace GRADTAIL_ABI {
 namespace detail {
 
 std::size_t first_repeated(std::span<const DevicePair> map, Device DevicePair::*side) noexcept {
-  // A set of 32 types for each of 128 indices: half a KiB of stack. The devices of today's machines
-  // are in the first pass; types from 32 and index -1 have passes of their own. Devices that follow
-  // each other differ in their indices rather than types, and so don't wait for each other's
+  // One bit for each of 32 types, in a word for each of 128 indices: half a KiB of stack. The first
+  // pass handles the devices of today's machines. Types from 32 on and index -1 have passes of
+  // their own, which are made only if there are such devices. The words are chosen by index because
+  // devices that follow each other usually differ in it, and then don't wait for each other's
   // stores.
   constexpr unsigned type_32 = 0x20;
   constexpr unsigned index_sign = 0x8000;
@@ -44,8 +45,8 @@ std::size_t first_repeated(std::span<const DevicePair> map, Device DevicePair::*
 
 BadPair first_bad_pair(std::span<const DevicePair> map, PairOrder order) noexcept {
   if (map.size() > max_device_pairs) return {Field::device_map_size};
-  const bool is_known_good = fast::is_in_order(map);
-  for (std::size_t i = 0; i < map.size() && !is_known_good; ++i) {
+  const bool is_in_order = fast::is_in_order(map);
+  for (std::size_t i = 0; i < map.size() && !is_in_order; ++i) {
     const auto [source, target] = map[i];
     if (!type_valid(source) || !type_valid(target)) return {Field::device_map_type, i};
     if (!index_valid(source) || !index_valid(target)) return {Field::device_map_index, i};

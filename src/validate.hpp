@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The values that the schema allows in a device map (FORMAT.md, sections 3 and 6). The ranges of
-// scalars are in fields.hpp.
+// Which device maps are allowed (FORMAT.md, sections 3 and 6). The ranges of scalars are in
+// fields.hpp.
 #pragma once
 
 #include <cstddef>
@@ -19,22 +19,22 @@ struct BadPair {
   std::size_t pair = 0;
 };
 
-/// The order in which a map's pairs have to be.
+/// The order that a map's pairs must have.
 enum class PairOrder : bool {
-  any,   ///< as writers take them: no source twice
-  wire,  ///< as they are stored: sources ascend strictly
+  any,   ///< for writers: no source occurs twice
+  wire,  ///< for readers: sources ascend strictly
 };
 
-/// The first pair that isn't allowed. Field::none if all are. For bytes that change meanwhile: some
-/// answer.
+/// The first pair that isn't allowed, or Field::none if all are. If the bytes change meanwhile, the
+/// answer may be wrong, but nothing else is accessed.
 [[nodiscard]] BadPair first_bad_pair(std::span<const DevicePair> map, PairOrder order) noexcept;
 
-/// The first pair whose source or target (`side`) an earlier pair has, too, or the number of pairs.
-/// Devices are in range.
+/// The index of the first pair whose source or target (`side`) also occurs in an earlier pair, or
+/// the number of pairs if there is none. The devices have been checked to be in range.
 [[nodiscard]] std::size_t first_repeated(std::span<const DevicePair> map,
                                          Device DevicePair::*side) noexcept;
 
-/// Device types are below this.
+/// Device types are less than this.
 inline constexpr int device_type_count = 64;
 
 [[nodiscard]] constexpr bool type_valid(Device device) noexcept {

@@ -34,7 +34,7 @@ namespace detail {
 template <ByteContainer C>
 [[nodiscard]] Result<std::size_t> append_growing(C& buffer, const AutogradMetadata& metadata) {
   const std::size_t payload_size = std::ranges::size(buffer);
-  std::array<std::byte, max_trailer_size> trailer;  // NOLINT: the writer writes what is used of it
+  std::array<std::byte, max_trailer_size> trailer;  // NOLINT: only the part that is written is read
   const Result<std::size_t> size = gradtail::write_trailer(trailer, metadata, payload_size);
   if (!size) return size;
   const std::size_t message_size = payload_size + *size;

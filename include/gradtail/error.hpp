@@ -36,7 +36,7 @@ enum class Check : std::uint8_t {
   layout = 8,          ///< a valid FlatBuffers table
   values = 9,          ///< values that the schema allows
   room = 10,           ///< writing only: the trailer fits the memory given
-  presence = 11,       ///< `require_fields` only: a field that the caller needs is there
+  presence = 11,       ///< `require_fields` only: a field that the caller needs is present
 };
 
 /// What a `values` or `presence` error is about. Numbers never change meaning.
@@ -74,8 +74,8 @@ struct Error {
 /// enumerator. The text is static.
 GRADTAIL_API std::string_view to_string(Code code) noexcept;
 
-/// The check's name, such as "checksum", and the field's, such as "from_worker_id", in the same
-/// way.
+/// The check's name, such as "checksum", or the field's, such as "from_worker_id"; otherwise as
+/// above.
 GRADTAIL_API std::string_view to_string(Check check) noexcept;
 GRADTAIL_API std::string_view to_string(Field field) noexcept;
 

@@ -18,9 +18,9 @@ namespace gradtail {
 inline namespace GRADTAIL_ABI {
 
 /// The first `size` bytes of the segments, as std::span::first: a range of
-/// std::span<const std::byte> for `open`, none of them empty. Where the segments hold less, all
-/// they hold, so that a size from the outside (recvmsg with MSG_TRUNC) leads nowhere else.
-/// Borrows the segments. Cost: a walk over their sizes. No copy, no allocation.
+/// std::span<const std::byte> for `open`, without empty ones. If the segments hold fewer bytes, all
+/// of them: a `size` that is too large, as from recvmsg with MSG_TRUNC, does no harm. Borrows the
+/// segments. Cost: a walk over their sizes. No copy, no allocation.
 template <BorrowedSegments R>
 [[nodiscard]] PayloadSegments<std::ranges::iterator_t<R>> first(R segments, std::size_t size) {
   std::span<const std::byte> last;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an error found in a message, beside what it expected.
+// Error texts that also say what was found in the message.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +26,7 @@ struct NumberType {
 };
 [[nodiscard]] GRADTAIL_API NumberType number_type(Field field) noexcept;
 
-/// The little-endian number in the first bytes, of which there are 8.
+/// The little-endian number at the start of `bytes`, which has at least as many as the type.
 [[nodiscard]] inline std::string number_text(std::span<const std::byte> bytes, NumberType type) {
   std::uint64_t number = 0;
   for (std::size_t i = type.size; i-- > 0;) {
@@ -49,7 +49,8 @@ struct NumberType {
   return text;
 }
 
-/// What is in the message where the error is; nothing if that isn't one value, or isn't there.
+/// What is in the message where the error is. Empty if that isn't one value or isn't in the
+/// message.
 [[nodiscard]] inline std::string found_text(const Error& error,
                                             std::span<const std::byte> message) {
   if (message.size() < footer_size || error.offset > message.size()) return {};
@@ -77,7 +78,7 @@ struct NumberType {
     return detail::number_text(bytes, type);
   }
   if (error.field == Field::device_map_size) return detail::number_text(bytes, {.size = 4});
-  // The others are about no value of a message: ids, and numbers that aren't enumerators.
+  // All other fields are no part of a message: ids, and numbers that aren't enumerators.
   if (error.field < Field::device_map_type || error.field > Field::device_map_target) return {};
   DevicePair pair = {{}, {}};
   std::memcpy(&pair, bytes.data(), sizeof pair);

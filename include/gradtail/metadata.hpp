@@ -65,7 +65,8 @@ struct AutogradMetadata {
   /// RRef backward messages: local part of the RRef's id. 0..2^63-1, or -1 for absent.
   std::int64_t rref_local_id = -1;
 
-  /// Field by field; device maps pair by pair, in order: one that was received is ascending.
+  /// Compares field by field, and device maps pair by pair. The order of the pairs counts: in a map
+  /// that was received, it is ascending.
   GRADTAIL_API friend bool operator==(const AutogradMetadata& a,
                                       const AutogradMetadata& b) noexcept;
 };

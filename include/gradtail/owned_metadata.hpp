@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metadata that outlives the bytes it was read from, and the device map of the way back.
+// Metadata that outlives the bytes it was read from, and the device map of a reply.
 #pragma once
 
 #include <algorithm>

@@ -13,10 +13,10 @@ namespace gradtail {
 inline namespace GRADTAIL_ABI {
 
 /// Whether the field is present, that is, not at its default. Each of the device_map_* asks about
-/// the device map. False for what isn't a field of the metadata (none, id_*).
+/// the device map. False for enumerators that aren't fields of the metadata (none, id_*).
 [[nodiscard]] GRADTAIL_API bool is_present(const AutogradMetadata& metadata, Field field) noexcept;
 
-/// The error for the first of these fields that is absent, or nothing if all are there: code
+/// The error for the first of these fields that is absent, or nothing if all are present: code
 /// invalid, check presence, the field. For handlers that need certain fields:
 ///
 ///     if (auto error = gradtail::require_fields(metadata, {Field::context_id, Field::message_id}))

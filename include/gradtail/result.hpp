@@ -19,7 +19,8 @@ namespace gradtail {
 inline namespace GRADTAIL_ABI {
 
 /// Either a T or an Error. Not an alias of std::expected, so it is one type under every -std.
-/// Asking for the one that isn't there is a programming error: an assert, else undefined behavior.
+/// Asking for the one that it doesn't hold is a programming error: an assert fails, or with NDEBUG
+/// the behavior is undefined.
 /// No allocation of its own, no exceptions.
 template <class T>
 class [[nodiscard]] Result {

@@ -23,7 +23,7 @@ class TrailerScratch {
   TrailerScratch(const TrailerScratch&) = delete;
   TrailerScratch& operator=(const TrailerScratch&) = delete;
 
-  /// The bytes that a trailer may take; readers refuse a larger one as over the limit.
+  /// The memory for a trailer. Readers refuse a larger trailer as over the limit.
   [[nodiscard]] std::span<std::byte> memory() & noexcept GRADTAIL_LIFETIMEBOUND { return memory_; }
 
  private:

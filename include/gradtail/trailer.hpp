@@ -18,12 +18,12 @@ namespace gradtail {
 inline namespace GRADTAIL_ABI {
 
 /// The bytes of one trailer, for gather writes (iovec, slices, frames): the payload stays where it
-/// is. Holds its 616 bytes itself, so it doesn't allocate. It must outlive the send and stay where
-/// it is.
+/// is. Has room for max_trailer_size bytes, so it doesn't allocate. It must outlive the send and
+/// stay where it is.
 class Trailer {
  public:
   /// No bytes.
-  Trailer() noexcept {}  // NOLINT: of bytes_ only what make writes is read
+  Trailer() noexcept {}  // NOLINT: only the part of bytes_ that make writes is read
 
   /// The trailer of a payload of `payload_size` bytes (all segments before it together).
   /// Errors: invalid (values: the field; AutogradMetadata lists the ranges). Offset: payload_size.

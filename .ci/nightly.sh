@@ -4,16 +4,10 @@
 : "${root:?}" "${core_only:?}"
 
 # Without optimization, with the asserts of the library and of the standard library.
-step debug '' 'code that is right only where it is optimized; misuse of the standard library'
-step_debug() {
-  CXX=g++ run_only build/ci/debug 'unit golden' "${core_only[@]}" -Dbuildtype=debug \
-    -Dcpp_args=-D_GLIBCXX_ASSERTIONS
-}
+step debug '' 'code that is right only where it is optimized; misuse of the standard library' \
+  run_core g++ 'unit golden' -Dbuildtype=debug -Dcpp_args=-D_GLIBCXX_ASSERTIONS
 
-step coverage 'gcovr' 'a line or branch of the library that no test reaches'
-step_coverage() {
-  tools/coverage
-}
+step coverage 'gcovr' 'a line or branch of the library that no test reaches' tools/coverage
 
 step test-all '' 'what the step test leaves out: the adapter for libtorch'
 step_test-all() {
@@ -70,11 +64,8 @@ step_valgrind() {
     --timeout-multiplier=30
 }
 
-step newest-language '' 'what C++23 takes away or defines otherwise'
-step_newest-language() {
-  CXX=g++ run_only build/ci/newest-language 'unit golden' "${core_only[@]}" \
-    -Dbuildtype=debugoptimized -Dcpp_std=c++23
-}
+step newest-language '' 'what C++23 takes away or defines otherwise' \
+  run_core g++ 'unit golden' -Dcpp_std=c++23
 
 # The compilers of each Debian. clang with the libc++ of its version, too.
 declare -A compilers=([12]='g++-11 g++-12 clang++-14 clang++-15 clang++-16 clang++-19'
@@ -135,46 +126,18 @@ unpack_libcxx() {
 }
 
 # As much optimization as there is, across files, of a static library without asserts.
-step lto '' 'code that link-time optimization breaks'
-step_lto() {
-  CXX=g++ run_only build/ci/lto 'unit golden' "${core_only[@]}" -Dbuildtype=release \
-    -Doptimization=3 -Db_lto=true -Ddefault_library=static
-}
+step lto '' 'code that link-time optimization breaks' \
+  run_core g++ 'unit golden' -Dbuildtype=release -Doptimization=3 -Db_lto=true -Ddefault_library=static
 
-step packages 'debhelper lintian python3-venv' 'ways to take the library that no longer work'
-step_packages() {
+step packages 'debhelper lintian python3-venv' 'ways to take the library that no longer work' \
   tools/test-packages
-}
 
-step aarch64 'g++-aarch64-linux-gnu qemu-user-static' 'an unsigned char; weak memory order'
-step_aarch64() {
-  run_on aarch64
-}
-
-step s390x 'g++-s390x-linux-gnu qemu-user-static' 'numbers stored in the order of the host'
-step_s390x() {
-  run_on s390x
-}
-
-step riscv64 'g++-riscv64-linux-gnu qemu-user-static' 'RISC-V'
-step_riscv64() {
-  run_on riscv64
-}
-
-step ppc64 'g++-powerpc64-linux-gnu qemu-user-static' 'big-endian with vector instructions'
-step_ppc64() {
-  run_on powerpc64
-}
-
-step armhf 'g++-arm-linux-gnueabihf qemu-user-static' 'ARM with 32 bits'
-step_armhf() {
-  run_on arm gnueabihf
-}
-
-step armel 'g++-arm-linux-gnueabi qemu-user-static' 'machines without 64-bit atomics'
-step_armel() {
-  run_on arm gnueabi
-}
+step aarch64 'g++-aarch64-linux-gnu qemu-user-static' 'an unsigned char; weak memory order' run_on aarch64
+step s390x 'g++-s390x-linux-gnu qemu-user-static' 'numbers stored in the order of the host' run_on s390x
+step riscv64 'g++-riscv64-linux-gnu qemu-user-static' 'RISC-V' run_on riscv64
+step ppc64 'g++-powerpc64-linux-gnu qemu-user-static' 'big-endian with vector instructions' run_on powerpc64
+step armhf 'g++-arm-linux-gnueabihf qemu-user-static' 'ARM with 32 bits' run_on arm gnueabihf
+step armel 'g++-arm-linux-gnueabi qemu-user-static' 'machines without 64-bit atomics' run_on arm gnueabi
 
 # Only the tests without POSIX memory maps.
 step mingw 'g++-mingw-w64-x86-64-posix wine64' 'Windows: a long of 32 bits, no ELF'
@@ -207,27 +170,12 @@ step_compilers-debian13() {
   in_debian bash -c 'cd /gradtail-compilers && .ci/run compilers'
 }
 
-step debian13 '' 'newer compilers, FlatBuffers and Meson; package lists with gaps'
-step_debian13() {
-  tools/test-debian13
-}
+step debian13 '' 'newer compilers, FlatBuffers and Meson; package lists with gaps' tools/test-debian13
 
-step pytorch-suites '' "a preload that any of PyTorch's own RPC tests notices"
-step_pytorch-suites() {
-  tools/test-pytorch
-}
+step pytorch-suites '' "a preload that any of PyTorch's own RPC tests notices" tools/test-pytorch
 
-step fuzz 'clang libclang-rt-dev' 'messages that nobody thought of'
-step_fuzz() {
-  tools/fuzz 300
-}
+step fuzz 'clang libclang-rt-dev' 'messages that nobody thought of' tools/fuzz 300
 
-step exhaustive '' 'a rare message that open takes for another'
-step_exhaustive() {
-  tools/exhaustive
-}
+step exhaustive '' 'a rare message that open takes for another' tools/exhaustive
 
-step mutate '' 'checks that no test notices when they are broken'
-step_mutate() {
-  tools/mutate
-}
+step mutate '' 'checks that no test notices when they are broken' tools/mutate

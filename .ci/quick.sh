@@ -4,9 +4,10 @@
 # needs besides those of all tests, and what it protects against. Sourced by .ci/run, and nightly.sh
 # after it, which uses the functions here.
 #
-# To add one: a line `step NAME 'PACKAGES' 'what it protects against'` and a function step_NAME, which
-# runs in the root of the checkout with `set -e`. If the last line that it prints is
-# 'N passed, N failed', that is counted; otherwise the step counts as one test.
+# To add one: a line `step NAME 'PACKAGES' 'what it protects against' COMMAND...`, or without a command
+# and with a function step_NAME. Either runs in the root of the checkout with `set -e`, and with the
+# step's name in `name`. If the last line that it prints is 'N passed, N failed', that is counted;
+# otherwise the step counts as one test.
 : "${root:?}"
 
 # No transports: for steps that are about the library alone. Warnings are errors.
@@ -25,6 +26,19 @@ run_only() {
   run_tests "$folder" "${tests[@]}" --timeout-multiplier=30
 }
 
+# The same of the library alone, in the step's own folder: run_core COMPILER 'TEST...' OPTION...
+run_core() {
+  CXX=$1 run_only "build/ci/${name:?}" "$2" "${core_only[@]}" -Dbuildtype=debugoptimized "${@:3}"
+}
+
+# Another machine, as its cross compiler builds for it and its cross file says how to run that:
+# run_on CPU [ABI].
+run_on() {
+  local machine=$1-linux-${2-gnu}
+  run_only "build/ci/$machine" 'unit golden round_trips threads' "${core_only[@]}" \
+    --cross-file="$root/tools/cross/$machine.ini" -Dbuildtype=debugoptimized
+}
+
 # Files under version control, also where another user owns the checkout.
 sources() {
   git -c safe.directory="$root" ls-files -z "$@"
@@ -40,10 +54,7 @@ step_shellcheck() {
   sources | xargs -0 grep --null -l '^#!.*sh$' | xargs -0 shellcheck -x
 }
 
-step reference 'doxygen' 'pages that refer to something that does not exist'
-step_reference() {
-  tools/docs
-}
+step reference 'doxygen' 'pages that refer to something that does not exist' tools/docs
 
 step test 'libasio-dev cppzmq-dev libgrpc++-dev libtensorpipe-dev libucx-dev python3-grpcio iproute2' \
   'a broken promise, package, adapter or example, in the default build with gcc'
@@ -85,30 +96,18 @@ tidy() {
 }
 
 # doctest calls much of the standard library, which is built without this sanitizer.
-step memory-sanitizer 'clang libclang-rt-dev' 'uninitialized bytes on the wire'
-step_memory-sanitizer() {
-  CXX=clang++ run_only build/ci/memory-sanitizer round_trips "${core_only[@]}" \
-    -Dbuildtype=debugoptimized -Db_sanitize=memory -Db_lundef=false
-}
+step memory-sanitizer 'clang libclang-rt-dev' 'uninitialized bytes on the wire' \
+  run_core clang++ round_trips -Db_sanitize=memory -Db_lundef=false
 
-step thread-sanitizer 'clang libclang-rt-dev' 'data races'
-step_thread-sanitizer() {
-  CXX=clang++ run_only build/ci/thread-sanitizer threads "${core_only[@]}" \
-    -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false
-}
+step thread-sanitizer 'clang libclang-rt-dev' 'data races' \
+  run_core clang++ threads -Db_sanitize=thread -Db_lundef=false
 
-step no-fast-path '' 'a test that only the fast path passes, or a full parser that it hides'
-step_no-fast-path() {
-  CXX=g++ run_only build/ci/no-fast-path 'unit golden exhaustive' "${core_only[@]}" \
-    -Dfast_path=false -Dbuildtype=debugoptimized
-}
+step no-fast-path '' 'a test that only the fast path passes, or a full parser that it hides' \
+  run_core g++ 'unit golden exhaustive' -Dfast_path=false
 
 # doctest needs exceptions.
-step no-exceptions '' 'code that needs exceptions or RTTI'
-step_no-exceptions() {
-  CXX=g++ run_only build/ci/no-exceptions round_trips "${core_only[@]}" -Dbuildtype=release \
-    -Dcpp_eh=none -Dcpp_rtti=false
-}
+step no-exceptions '' 'code that needs exceptions or RTTI' \
+  run_core g++ round_trips -Dbuildtype=release -Dcpp_eh=none -Dcpp_rtti=false
 
 # All sources of the library at once, of the program and of each example.
 step unity 'libcli11-dev nlohmann-json3-dev' 'names that clash if a user compiles several sources as one'
@@ -118,18 +117,7 @@ step_unity() {
   build build/ci/unity
 }
 
-step i686 'g++-i686-linux-gnu' 'arithmetic that needs a 64-bit size_t'
-step_i686() {
-  run_on i686
-}
-
-# Another machine, as its cross compiler builds for it and its cross file says how to run that:
-# run_on CPU [ABI].
-run_on() {
-  local machine=$1-linux-${2-gnu}
-  run_only "build/ci/$machine" 'unit golden round_trips threads' "${core_only[@]}" \
-    --cross-file="$root/tools/cross/$machine.ini" -Dbuildtype=debugoptimized
-}
+step i686 'g++-i686-linux-gnu' 'arithmetic that needs a 64-bit size_t' run_on i686
 
 step cli 'clang clang-tidy libclang-rt-dev libcli11-dev nlohmann-json3-dev' \
   'a program gradtail that crashes on a message or misjudges it'
@@ -169,12 +157,7 @@ step_python() {
   sed -n '$s/^\([0-9]* passed\)\(, \([0-9]*\) skipped\)\?.*/\1, 0 failed, 0\3 skipped/p' build/ci/pytest.log
 }
 
-step pytorch '' 'a preload that changes what PyTorch does, or does not build for the wheel'
-step_pytorch() {
+step pytorch '' 'a preload that changes what PyTorch does, or does not build for the wheel' \
   tools/test-pytorch --slice
-}
 
-step demo '' 'a demo that fails for a newcomer'
-step_demo() {
-  tools/demo
-}
+step demo '' 'a demo that fails for a newcomer' tools/demo

@@ -157,6 +157,19 @@ run_tests() {
   return "$status"
 }
 
+# Runs a command with its output in a log, whose last line counts tests: if the command doesn't print
+# that line itself, it is a test.
+run_counted() {
+  local log=$1 status=0
+  "${@:2}" >"$log" 2>&1 </dev/null || status=$?
+  case $status,$(tail -n 1 "$log") in
+    0,[0-9]*' passed, '* | *' passed, '[1-9]*) ;;
+    0,*) printf '\n1 passed, 0 failed\n' >>"$log" ;;
+    *) printf '\n0 passed, 1 failed\n' >>"$log" ;;
+  esac
+  return "$status"
+}
+
 # Adds up the last lines of the logs. A log without a count is counted as one failure.
 add_up() {
   local log

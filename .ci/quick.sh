@@ -36,7 +36,7 @@ run_core() {
 run_on() {
   local machine=$1-linux-${2-gnu}
   run_only "build/ci/$machine" 'unit golden round_trips threads' "${core_only[@]}" \
-    --cross-file="$root/tools/cross/$machine.ini" -Dbuildtype=debugoptimized
+    --cross-file="$root"/tools/cross/{debian,"$machine"}.ini -Dbuildtype=debugoptimized
 }
 
 # Files under version control, also where another user owns the checkout.

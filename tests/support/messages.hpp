@@ -26,6 +26,12 @@ bool holds(const C& buffer, std::span<const std::byte> bytes) {
   return std::ranges::equal(std::as_bytes(std::span(buffer)), bytes);
 }
 
+/// Whether a part is in the whole, or empty.
+inline bool is_inside(std::span<const std::byte> part, std::span<const std::byte> whole) {
+  return part.empty() ||
+         (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
+}
+
 /// The message between the cuts, which ascend.
 inline Spans cut(std::span<const std::byte> message, std::span<const std::size_t> cuts) {
   Spans segments;

@@ -20,7 +20,7 @@
 #include "gradtail/gradtail.hpp"
 #include "guarded_memory.hpp"
 #include "messages.hpp"
-#include "reference.hpp"
+#include "readers.hpp"
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <ucontext.h>
@@ -29,7 +29,6 @@
 
 namespace {
 
-using gradtail::TrailerView;
 using guarded::page_size;
 using reference::Bytes;
 
@@ -59,62 +58,39 @@ struct Shared {
 Shared shared;
 std::size_t accepted = 0;
 
-bool is_inside(std::span<const std::byte> part, std::span<const std::byte> whole) {
-  return part.empty() ||
-         (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
-}
-
-void check_view(const TrailerView& view, std::span<const std::byte> memory) {
-  shared.pages.allow(Shared::page, 1);
-  ++accepted;
-  require(is_inside(view.trailer(), memory), "the trailer is in its memory");
-  require(is_inside(std::as_bytes(view.metadata().device_map), view.trailer()),
-          "the device map is in the trailer");
-  unsigned char stored = 0;
-  std::memcpy(&stored, &view.metadata().retain_graph, 1);
-  require(stored <= 1, "a bool is 0 or 1");
-}
-
-/// What was checked is what is there: the copy by itself is a good trailer with this metadata.
-void check_copy(const TrailerView& view, std::size_t size, std::span<const std::byte> memory) {
-  check_view(view, memory);
-  const auto again = gradtail::open_trailer(view.trailer(), size);
-  require(again && again->metadata() == view.metadata(), "open_copy gives what it checked");
-}
-
 gradtail::TrailerScratch scratch;
 
-// clang-format off
-void (*const readers[])(std::span<std::byte> message) = {
-    [](auto message) {
-      const auto view = gradtail::open(message);
-      if (!view) return;
-      (void)view->has_unknown_fields();
-      check_view(*view, message);
-    },
-    [](auto message) {
-      const auto trailer = message.subspan(payload_size);
-      if (const auto view = gradtail::open_trailer(trailer, payload_size)) check_view(*view, trailer);
-    },
-    [](auto message) {
-      const Spans pieces = cut(message, {40});
-      if (const auto view = gradtail::open(pieces, scratch)) check_view(*view, scratch.memory());
-    },
-    [](auto message) {
-      const auto view = gradtail::open_copy(message, scratch);
-      if (view) check_copy(*view, view->payload_size(), scratch.memory());
-    },
-    [](auto message) {
-      const Spans pieces = cut(message, {40});
-      const auto view = gradtail::open_copy(pieces, scratch);
-      if (view) check_copy(*view, view->payload_size(), scratch.memory());
-    },
-    [](auto message) {
-      guarded::PinnedBytes buffer(message, message.size());
-      if (const auto view = gradtail::strip(buffer, scratch)) check_view(*view, scratch.memory());
-    },
-};
-// clang-format on
+/// What a reader gives is in the message or in the scratch; of open_copy, what was checked is what
+/// is there: the copy by itself is a good trailer with this metadata.
+void read(const readers::Reader& reader, std::span<std::byte> message) {
+  const auto view = reader.read(message, scratch, {});
+  if (!view) return;
+  (void)view->has_unknown_fields();
+  shared.pages.allow(Shared::page, 1);
+  ++accepted;
+  require(is_inside(view->trailer(), message) || is_inside(view->trailer(), scratch.memory()),
+          "the trailer is in its memory");
+  require(is_inside(std::as_bytes(view->metadata().device_map), view->trailer()),
+          "the device map is in the trailer");
+  unsigned char stored = 0;
+  std::memcpy(&stored, &view->metadata().retain_graph, 1);
+  require(stored <= 1, "a bool is 0 or 1");
+  if (!reader.copies) return;
+  const auto again =
+      gradtail::open_trailer(view->trailer(), message.size() - view->trailer().size());
+  require(again && again->metadata() == view->metadata(), "open_copy gives what it checked");
+}
+
+constexpr readers::Reader detached{"open_trailer", [](auto message, auto&, auto limits) {
+                                     return gradtail::open_trailer(message.subspan(payload_size),
+                                                                   payload_size, limits);
+                                   }};
+
+constexpr auto all_readers = [] {
+  std::array<readers::Reader, std::size(readers::all) + 1> all{detached};
+  std::ranges::copy(readers::all, all.begin() + 1);
+  return all;
+}();
 
 #if STOPS_AT_READS
 
@@ -159,7 +135,7 @@ void change_after_each_read(const Bytes& message) {
   sigaction(SIGSEGV, &action, nullptr);
   action.sa_sigaction = on_step;
   sigaction(SIGTRAP, &action, nullptr);
-  for (const auto reader : readers) {
+  for (const readers::Reader& reader : all_readers) {
     bool reached = true;
     for (change.read = 1; reached; ++change.read) {
       reached = false;
@@ -175,7 +151,7 @@ void change_after_each_read(const Bytes& message) {
         const std::span bytes = shared.put(message);
         reads = 0;
         shared.pages.forbid(Shared::page, 1);
-        reader(bytes);
+        read(reader, bytes);
         reached |= reads == change.read;
       }
     }
@@ -203,7 +179,7 @@ void race(const Bytes& message, std::mt19937& random) {
   std::atomic<bool> stop = false;
   std::thread writer([&] { toggle(byte, value, stop); });
   for (int i = 0; i < 500; ++i) {
-    for (const auto reader : readers) reader(bytes);
+    for (const readers::Reader& reader : all_readers) read(reader, bytes);
   }
   stop = true;
   writer.join();

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "gradtail/gradtail.hpp"
-#include "pinned_bytes.hpp"
+#include "readers.hpp"
 #include "reference.hpp"
 
 #if defined(__has_feature)
@@ -101,33 +101,15 @@ bool makes(const Arena& arena) {
   return arena.is_trailer(copy.bytes());
 }
 
-bool opens(const Arena& arena) {
-  arena.fill();
-  const auto opened = gradtail::open(arena.message);
-  return opened && opened->metadata() == arena.metadata && arena.is_trailer(opened->trailer());
-}
-
-bool opens_pieces(const Arena& arena) {
+bool reads(const Arena& arena) {
   arena.fill();
   bool good = true;
-  for (const std::size_t cut : {arena.payload_size() / 2, arena.payload_size(),
-                                arena.payload_size() + 3, arena.message.size() - 7}) {
-    const std::array pieces = {arena.message.first(cut), arena.message.subspan(cut)};
+  for (const readers::Reader& reader : readers::all) {
     TrailerScratch scratch;
-    const auto opened = gradtail::open(pieces, scratch);
-    good = good && opened && opened->metadata() == arena.metadata &&
-           arena.is_trailer(opened->trailer());
+    const auto view = reader.read(arena.message, scratch, {});
+    good = good && view && view->metadata() == arena.metadata && arena.is_trailer(view->trailer());
   }
   return good;
-}
-
-bool strips(const Arena& arena) {
-  arena.fill();
-  PinnedBytes buffer(arena.message, arena.message.size());
-  TrailerScratch scratch;
-  const auto stripped = gradtail::strip(buffer, scratch);
-  return stripped && stripped->metadata() == arena.metadata &&
-         buffer.size() == arena.payload_size() && arena.is_trailer(stripped->trailer());
 }
 
 bool appends(const Arena& arena) {
@@ -175,9 +157,7 @@ struct Case {
 
 constexpr Case cases[] = {{"write_trailer", writes},
                           {"Trailer::make", makes},
-                          {"open", opens},
-                          {"open, in pieces", opens_pieces},
-                          {"strip", strips},
+                          {"every reader", reads},
                           {"append", appends},
                           {"refusals", refuses},
                           {"std::vector", appends_and_strips<std::vector<std::byte>>},

@@ -13,14 +13,13 @@
 #include "messages.hpp"
 #include "poke.hpp"
 #include "printing.hpp"
-#include "reference.hpp"
+#include "readers.hpp"
 
 using gradtail::AutogradMetadata;
 using gradtail::Check;
 using gradtail::Limits;
 using gradtail::Result;
 using gradtail::TrailerScratch;
-using gradtail::TrailerView;
 using guarded::Fenced;
 using guarded::page_size;
 using guarded::Pages;
@@ -56,12 +55,6 @@ struct ForbiddenPayload {
   std::span<std::byte> room = pages.bytes().subspan(size);
 };
 
-/// All that a view lends, compared with what was put there.
-void check_view(const TrailerView& view, const AutogradMetadata& metadata, std::size_t size) {
-  CHECK(view.metadata() == metadata);
-  CHECK(std::ranges::equal(view.trailer(), reference::trailer_of(metadata, size)));
-}
-
 }  // namespace
 
 TEST_CASE("a trailer is written behind a payload that can't be touched") {
@@ -79,41 +72,17 @@ TEST_CASE("a trailer is written behind a payload that can't be touched") {
   }
 }
 
-TEST_CASE("a message in one piece is opened and stripped without a touch of its payload") {
+TEST_CASE("a message is read in every way without a touch of its payload") {
   const ForbiddenPayload payload;
   for (const AutogradMetadata& metadata : metadata_sets()) {
     const std::span message = payload.message(metadata);
-    const auto opened = gradtail::open(message);
-    REQUIRE(opened);
-    check_view(*opened, metadata, payload.size);
-    CHECK(opened->payload().data() == message.data());
-    CHECK(opened->payload().size() == payload.size);
-    PinnedBytes buffer(message, message.size());
-    TrailerScratch scratch;
-    const auto stripped = gradtail::strip(buffer, scratch);
-    REQUIRE(stripped);
-    check_view(*stripped, metadata, payload.size);
-    CHECK(buffer.size() == payload.size);
-  }
-}
-
-TEST_CASE("a message in pieces is opened without a touch of its payload, whatever the cuts") {
-  const ForbiddenPayload payload;
-  TrailerScratch scratch;
-  for (const AutogradMetadata& metadata : metadata_sets()) {
-    const std::span<const std::byte> message = payload.message(metadata);
-    for (std::size_t cut = 0; cut <= message.size(); cut += cut < payload.size - 500 ? 509 : 1) {
-      const std::array pieces = {message.first(cut), message.subspan(cut)};
-      const auto opened = gradtail::open(pieces, scratch);
-      REQUIRE(opened);
-      check_view(*opened, metadata, payload.size);
-      CHECK(opened->payload_size() == payload.size);
+    for (const readers::Reader& reader : readers::all) {
+      TrailerScratch scratch;
+      const auto view = reader.read(message, scratch, {});
+      REQUIRE(view);
+      CHECK(view->metadata() == metadata);
+      CHECK(std::ranges::equal(view->trailer(), reference::trailer_of(metadata, payload.size)));
     }
-    Spans bytewise = {message.first(page_size), message.subspan(page_size, page_size)};
-    for (const std::byte& byte : message.subspan(payload.size)) bytewise.emplace_back(&byte, 1);
-    const auto opened = gradtail::open(bytewise, scratch);
-    REQUIRE(opened);
-    check_view(*opened, metadata, payload.size);
   }
 }
 
@@ -136,13 +105,10 @@ TEST_CASE("what the footer refuses is refused without a touch of anything before
     Bytes changed(good.end() - 16, good.end());
     poke(changed, at, value, size);
     std::ranges::copy(changed, footer.begin());
-    CHECK(gradtail::open(message).error().check == check);
-    TrailerScratch scratch;
-    const std::array pieces = {message.first(page_size), message.subspan(page_size)};
-    CHECK(gradtail::open(pieces, scratch).error().check == check);
-    PinnedBytes buffer(message, message.size());
-    CHECK(gradtail::strip(buffer, scratch).error().check == check);
-    CHECK(buffer.size() == message.size());
+    for (const readers::Reader& reader : readers::all) {
+      TrailerScratch scratch;
+      CHECK(reader.read(message, scratch, {}).error().check == check);
+    }
   }
 }
 

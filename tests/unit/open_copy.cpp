@@ -19,14 +19,6 @@ using gradtail::open_copy;
 using gradtail::TrailerScratch;
 using reference::Bytes;
 
-namespace {
-
-bool is_inside(std::span<const std::byte> part, std::span<const std::byte> whole) {
-  return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
-}
-
-}  // namespace
-
 TEST_CASE("the metadata and the trailer are in the scratch, the payload is where it was") {
   const auto map = reference::pairs(5);
   for (const auto set : reference::all_sets) {
@@ -58,16 +50,6 @@ TEST_CASE("the metadata and the trailer are in the scratch, the payload is where
   }
 }
 
-TEST_CASE("open_copy fails as open does, for every bit of a message, whole and in pieces") {
-  each_flip(reference::message_of(24, reference::full), 0, [](const Bytes& changed, std::size_t) {
-    const auto opened = gradtail::open(changed);
-    TrailerScratch scratch;
-    CHECK(same(open_copy(changed, scratch), opened));
-    const Spans pieces = cut(changed, {70});
-    CHECK(same(open_copy(pieces, scratch), opened));
-  });
-}
-
 TEST_CASE("of a message with a hostile trailer_size no byte is copied, whatever the limit") {
   Bytes message = reference::message_of(200'000, reference::forward);
   poke(message, message.size() - 16, Limits::most + 8, 4);
@@ -78,23 +60,4 @@ TEST_CASE("of a message with a hostile trailer_size no byte is copied, whatever 
   CHECK(open_copy(message, scratch, {SIZE_MAX}).error() == too_large);
   CHECK(open_copy(pieces, scratch, {SIZE_MAX}).error() == too_large);
   CHECK(memory == Bytes(memory.size(), std::byte{0xEE}));
-}
-
-TEST_CASE("a scratch smaller than the trailer is refused as over the limit, and not written") {
-  for (const AutogradMetadata& metadata : {reference::forward, reference::full}) {
-    const Bytes message = reference::message_of(5, metadata);
-    const std::size_t trailer_size = message.size() - 5;
-    const Error too_large{Code::too_large, Check::limit, Field::none, trailer_size - 11};
-    for (std::size_t size = 0; size <= trailer_size; ++size) {
-      Bytes memory(size + 1, std::byte{0xEE});
-      TrailerScratch scratch{std::span(memory).first(size)};
-      const auto copied = open_copy(message, scratch);
-      CHECK(copied.has_value() == (size == trailer_size));
-      CHECK(memory.back() == std::byte{0xEE});
-      if (!copied) CHECK(copied.error() == too_large);
-    }
-    TrailerScratch scratch;
-    CHECK(open_copy(message, scratch, {trailer_size}).has_value());
-    CHECK(open_copy(message, scratch, {trailer_size - 1}).error() == too_large);
-  }
 }

@@ -75,17 +75,3 @@ TEST_CASE("all of the scratch's memory is its own, as many bytes as the default 
     CHECK(scratch.memory().size() == memory.size());
   }
 }
-
-TEST_CASE("the limit counts, and so does the scratch's size") {
-  const Bytes message = reference::message_of(3, reference::forward);
-  Bytes buffer = message;
-  Bytes memory(63);
-  TrailerScratch small(memory);
-  CHECK(gradtail::strip(buffer, small).error().code == gradtail::Code::too_large);
-  TrailerScratch scratch;
-  CHECK(gradtail::strip(buffer, scratch, {.trailer_size = 56}).error().code ==
-        gradtail::Code::too_large);
-  CHECK(buffer == message);
-  CHECK(gradtail::strip(buffer, scratch, {.trailer_size = 64}));
-  CHECK(buffer.size() == 3);
-}

@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
+#include "messages.hpp"
 #include "printing.hpp"
-#include "reference.hpp"
 
 using gradtail::AutogradMetadata;
 using gradtail::Check;
@@ -24,8 +24,7 @@ namespace {
 
 bool holds(const Trailer& trailer, const Bytes& bytes) {
   const auto own = std::as_bytes(std::span(&trailer, 1));
-  return std::ranges::equal(trailer.bytes(), bytes) && trailer.bytes().data() >= own.data() &&
-         trailer.bytes().data() + bytes.size() <= own.data() + own.size();
+  return std::ranges::equal(trailer.bytes(), bytes) && is_inside(trailer.bytes(), own);
 }
 
 }  // namespace

@@ -12,18 +12,6 @@
 
 namespace fuzz {
 
-namespace {
-
-std::uint32_t size_in_footer(const Bytes& message) {
-  std::uint32_t size = 0;
-  for (std::size_t i = 4; i-- > 0;) {
-    size = size << 8 | std::to_integer<std::uint32_t>(message[message.size() - 16 + i]);
-  }
-  return size;
-}
-
-}  // namespace
-
 void require(bool promise, const char* text) {
   if (promise) return;
   std::fprintf(stderr, "broken promise: %s\n", text);
@@ -44,7 +32,7 @@ Bytes message_of(Input& input) {
   const std::size_t footer = message.size() - gradtail::footer_size;
   poke(message, footer + 4, gradtail::format_version, 4);
   poke(message, footer + 12, 0xA74C5447, 4);
-  const std::size_t size = size_in_footer(message);
+  const auto size = static_cast<std::size_t>(reference::number(message, footer, 4));
   if (mending == 1 || size > message.size() || size < gradtail::min_trailer_size) return message;
   if (mending == 3) poke(message, message.size() - size + 4, 0x444D4741, 4);
   if (size % 8 == 0) reference::mend_checksum(message);

@@ -16,9 +16,13 @@ inline void poke(reference::Bytes& bytes, std::size_t at, std::uint64_t value, s
   }
 }
 
+inline void flip(reference::Bytes& message, std::size_t bit) {
+  message[bit / 8] ^= static_cast<std::byte>(1 << bit % 8);
+}
+
 /// The message with one bit changed.
 inline reference::Bytes flipped(reference::Bytes message, std::size_t bit) {
-  message[bit / 8] ^= static_cast<std::byte>(1 << bit % 8);
+  flip(message, bit);
   return message;
 }
 

@@ -24,8 +24,6 @@ bool opens(std::span<const std::byte> bytes) {
   return sum != 1 << 30;
 }
 
-void flip(Bytes& bytes, std::size_t bit) { bytes[bit / 8] ^= static_cast<std::byte>(1 << bit % 8); }
-
 /// Flips that open() must refuse, made and undone in place.
 void check_flips_refused(const Golden& golden, std::size_t first_bit, std::size_t second_bit) {
   static Bytes bytes;

@@ -7,7 +7,6 @@
 #include <cstring>
 #include <set>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 #include "autograd_metadata_generated.h"
@@ -32,24 +31,6 @@ struct BadField {
   std::size_t at = 0;
 };
 
-using Device = std::pair<int, int>;
-
-Device source(const fbs::DevicePair& pair) { return {pair.source().type(), pair.source().index()}; }
-
-Device target(const fbs::DevicePair& pair) { return {pair.target().type(), pair.target().index()}; }
-
-/// What is wrong with a pair by itself, if anything is.
-Field bad_device(const fbs::DevicePair& pair) {
-  const Device devices[] = {source(pair), target(pair)};
-  for (const auto& [type, index] : devices) {
-    if (type < 0 || type > 63) return Field::device_map_type;
-  }
-  for (const auto& [type, index] : devices) {
-    if (index < -1) return Field::device_map_index;
-  }
-  return Field::none;
-}
-
 /// A table in memory that is aligned as the generated accessors need it.
 class Table {
  public:
@@ -72,7 +53,7 @@ class Table {
           bad = {field.error, position(untyped().GetAddressOf(offset_of(field)))};
         },
         [&](const gradtail::detail::DeviceMap&) {
-          if (bad.field == Field::none) bad = bad_pair();
+          if (bad.field == Field::none) bad = bad_map();
         }});
     return bad;
   }
@@ -120,23 +101,13 @@ class Table {
     return untyped().template GetField<Value>(offset_of(field), Value{field.absent});
   }
 
-  [[nodiscard]] BadField bad_pair() const {
+  [[nodiscard]] BadField bad_map() const {
     const auto* map = typed().device_map();
     if (map == nullptr) return {};
-    if (map->size() > 128) return {Field::device_map_size, position(map)};
-    for (const fbs::DevicePair* pair : *map) {
-      if (const Field bad = bad_device(*pair); bad != Field::none) return {bad, position(pair)};
-      if (pair != map->Get(0) && source(*pair) <= source(*(pair - 1))) {
-        return {Field::device_map_source, position(pair)};
-      }
-    }
-    std::set<Device> targets;
-    for (const fbs::DevicePair* pair : *map) {
-      if (!targets.insert(target(*pair)).second) {
-        return {Field::device_map_target, position(pair)};
-      }
-    }
-    return {};
+    const BadPair bad =
+        bad_pair({reinterpret_cast<const gradtail::DevicePair*>(map->Data()), map->size()});
+    const bool is_size = bad.field == Field::device_map_size;
+    return {bad.field, is_size ? position(map) : position(map->Data()) + 4 * bad.pair};
   }
 
   Bytes original_;
@@ -182,6 +153,24 @@ Answer open(Bytes message, std::size_t limit) {
     return refuse(Code::corrupt, Check::checksum, n - 8);
   }
   return read_table(message.last(size).first(size - 16), n - size);
+}
+
+BadPair bad_pair(std::span<const gradtail::DevicePair> map) {
+  const auto type_bad = [](gradtail::Device d) { return d.type < 0 || d.type > 63; };
+  const auto index_bad = [](gradtail::Device d) { return d.index < -1; };
+  const auto rank = [](gradtail::Device d) { return 1000 * d.type + d.index; };
+  if (map.size() > 128) return {Field::device_map_size};
+  for (std::size_t i = 0; i < map.size(); ++i) {
+    const auto [source, target] = map[i];
+    if (type_bad(source) || type_bad(target)) return {Field::device_map_type, i};
+    if (index_bad(source) || index_bad(target)) return {Field::device_map_index, i};
+    if (i != 0 && rank(map[i - 1].source) >= rank(source)) return {Field::device_map_source, i};
+  }
+  std::set<int> targets;
+  for (std::size_t i = 0; i < map.size(); ++i) {
+    if (!targets.insert(rank(map[i].target)).second) return {Field::device_map_target, i};
+  }
+  return {};
 }
 
 bool agrees(const gradtail::Result<gradtail::MessageView>& opened, const Answer& answer,

@@ -32,4 +32,11 @@ struct Answer {
 [[nodiscard]] bool agrees(const gradtail::Result<gradtail::MessageView>& opened,
                           const Answer& answer, std::span<const std::byte> message);
 
+/// What is wrong with a device map, and with which pair; Field::none if nothing is.
+struct BadPair {
+  gradtail::Field field = gradtail::Field::none;
+  std::size_t pair = 0;
+};
+[[nodiscard]] BadPair bad_pair(std::span<const gradtail::DevicePair> map);
+
 }  // namespace oracle

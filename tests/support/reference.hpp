@@ -98,12 +98,8 @@ static_assert(all_sets.size() == std::size_t{1} << gradtail::detail::field_count
 /// The sets of a few fields that tests name.
 inline constexpr gradtail::detail::FieldSet map_only =
     gradtail::detail::set_of(&gradtail::AutogradMetadata::device_map);
-inline constexpr gradtail::detail::FieldSet forward_set =
-    gradtail::detail::set_of(&gradtail::AutogradMetadata::context_id) |
-    gradtail::detail::set_of(&gradtail::AutogradMetadata::message_id) |
-    gradtail::detail::set_of(&gradtail::AutogradMetadata::from_worker_id) |
-    gradtail::detail::set_of(&gradtail::AutogradMetadata::wrapped_message_type);
-inline constexpr gradtail::detail::FieldSet mapped_set = forward_set | map_only;
+inline constexpr gradtail::detail::FieldSet forward_set = gradtail::detail::present_fields(forward);
+inline constexpr gradtail::detail::FieldSet mapped_set = gradtail::detail::present_fields(mapped);
 
 /// What the full parser, without the fast path, makes of a trailer.
 inline gradtail::Result<gradtail::TrailerView> parse(std::span<const std::byte> trailer,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is said of a device map is what comparing each pair with all before it says.
+// What is said of a device map is what the oracle says.
 #include "fast/device_map.hpp"
 
 #include <doctest/doctest.h>
@@ -11,6 +11,7 @@
 
 #include "gradtail/write.hpp"
 #include "guarded_memory.hpp"
+#include "oracle.hpp"
 #include "reference.hpp"
 #include "validate.hpp"
 
@@ -18,7 +19,6 @@ using gradtail::AutogradMetadata;
 using gradtail::Device;
 using gradtail::DevicePair;
 using gradtail::Field;
-using gradtail::detail::BadPair;
 using gradtail::detail::first_bad_pair;
 using gradtail::detail::PairOrder;
 using Map = std::vector<DevicePair>;
@@ -33,29 +33,9 @@ bool is_valid_map(std::span<const DevicePair> map) {
 }
 #endif
 
-/// FORMAT.md, section 6, check 9, word for word.
-BadPair plainly_bad(const Map& map) {
-  const auto type_bad = [](Device d) { return d.type < 0 || d.type > 63; };
-  const auto index_bad = [](Device d) { return d.index < -1; };
-  const auto rank = [](Device d) { return 1000 * d.type + d.index; };
-  if (map.size() > 128) return {Field::device_map_size};
-  for (std::size_t i = 0; i < map.size(); ++i) {
-    const auto [source, target] = map[i];
-    if (type_bad(source) || type_bad(target)) return {Field::device_map_type, i};
-    if (index_bad(source) || index_bad(target)) return {Field::device_map_index, i};
-    if (i != 0 && rank(map[i - 1].source) >= rank(source)) return {Field::device_map_source, i};
-  }
-  for (std::size_t i = 0; i < map.size(); ++i) {
-    for (std::size_t k = 0; k < i; ++k) {
-      if (map[k].target == map[i].target) return {Field::device_map_target, i};
-    }
-  }
-  return {};
-}
-
 void check_agrees(const Map& map) {
-  const BadPair plain = plainly_bad(map);
-  const BadPair bad = first_bad_pair(map, PairOrder::wire);
+  const oracle::BadPair plain = oracle::bad_pair(map);
+  const auto bad = first_bad_pair(map, PairOrder::wire);
   if (is_valid_map(map) != (plain.field == Field::none) || bad.field != plain.field ||
       bad.pair != plain.pair) {
     FAIL(gradtail::to_string(AutogradMetadata{.device_map = map}));

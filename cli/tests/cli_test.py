@@ -6,8 +6,8 @@ import random
 import re
 import subprocess
 
-from program import EVERY, ROOT
-from program import Folder, expected, flipped, gradtail, wire
+from program import ROOT, Folder, gradtail, wire  # which finds samples, too
+from samples import EVERY, flipped, verdict
 
 
 class Check(Folder):
@@ -19,7 +19,7 @@ class Check(Folder):
             if i % 3 == 0:
                 at = chance.randrange(i % 8, len(message))
                 message = flipped(message, at, 1 << chance.randrange(8))
-            outcomes[f"{i:04}"] = expected(message)
+            outcomes[f"{i:04}"] = verdict(message)
             self.file(f"{i:04}", message)
         done = gradtail("check", self.folder)
         lines = done.stdout.decode().splitlines()
@@ -39,11 +39,11 @@ class MakeAndStrip(Folder):
         path = self.folder / "made.bin"
         done = gradtail(
             "make", "--context-id", "1:5", "--message-id", (2 << 48) + 7, "--from-worker-id", 2,
-            "--wrapped-message-type", 271, "--device", "cuda:1=cuda:0", "--device", "1:0=1:1",
+            "--wrapped-message-type", 271, "--device", "cuda:1=cpu", "--device", "1:0=1:1",
             "--retain-graph", "--rref-created-on", 3, "--rref-local-id", 9,
             "--payload-text", "hello", "-o", path)
         self.assertEqual((done.returncode, done.stderr), (0, b""))
-        self.assertEqual(path.read_bytes(), wire.write(b"hello", EVERY))
+        self.assertEqual(path.read_bytes(), wire.write(b"hello", {**EVERY, "context_id": (1 << 48) + 5}))
         payload = self.file("payload", b"hello")
         piped = gradtail("make", "--context-id", 7, "--payload", payload).stdout
         self.assertEqual(piped, wire.write(b"hello", {"context_id": 7}))

@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import pytest
+import samples
 import wire
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,24 +26,19 @@ def fields_of(metadata: gradtail.AutogradMetadata) -> dict[str, Any]:
     return {f.name: values[f.name] for f in wire.FIELDS if values[f.name] not in (f.default, [])}
 
 
-def outcome(message: bytes, limit: int) -> tuple[Any, ...]:
+def verdict(message: bytes, limit: int) -> tuple[Any, ...]:
+    """The same as samples.verdict()."""
     try:
         opened = gradtail.open(message, limit=limit)
     except gradtail.Error as e:
-        return (e.code.name, e.check.name, e.offset, e.field.name)
-    return bytes(opened.payload), fields_of(opened.metadata)
-
-
-def expected(message: bytes, limit: int) -> tuple[Any, ...]:
-    try:
-        payload, fields = wire.read(message, limit)
-    except wire.Refused as e:
-        return (e.code, e.check, e.offset, e.field)
-    return payload, fields
+        assert type(e).__name__ == e.code.name.title().replace("_", "")
+        return (e.code.name, e.check.name, e.field.name, e.offset)
+    assert message.startswith(opened.payload)
+    return len(opened.payload), fields_of(opened.metadata)
 
 
 def agree(message: bytes, limit: int = wire.DEFAULT_LIMIT) -> None:
-    assert outcome(message, limit) == expected(message, limit)
+    assert verdict(message, limit) == samples.verdict(message, limit)
 
 
 def integers(low: int, high: int) -> st.SearchStrategy[int]:
@@ -60,14 +56,16 @@ def field_values(field: Any) -> st.SearchStrategy[Any]:
     )
 
 
-metadata = st.fixed_dictionaries({}, optional={f.name: field_values(f) for f in wire.FIELDS})
+FIELDS = st.fixed_dictionaries({}, optional={f.name: field_values(f) for f in wire.FIELDS})
 
 
-@given(st.binary(max_size=64), metadata)
+@given(st.binary(max_size=64), FIELDS)
 def test_both_write_the_same_bytes(payload: bytes, fields: dict[str, Any]) -> None:
     buffer = bytearray(payload)
-    gradtail.append(buffer, gradtail.AutogradMetadata(**fields))
+    metadata = gradtail.AutogradMetadata(**fields)
+    size = gradtail.append(buffer, metadata)
     assert buffer == wire.write(payload, fields)
+    assert gradtail.trailer(metadata, len(payload)) == buffer[-size:]
     agree(bytes(buffer))
 
 

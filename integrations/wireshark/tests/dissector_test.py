@@ -19,7 +19,8 @@ import xml.etree.ElementTree as tree
 
 import exchange
 import messages
-from messages import wire
+from messages import wire  # which finds samples, too
+import samples
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 DISSECTOR = FOLDER.parent / "gradtail.lua"
@@ -59,19 +60,16 @@ def dissected(capture, *arguments):
 def verdict(fields):
     """The same as expected(), from the fields of the dissector."""
     if fields["accepted"][0] not in ("1", "True"):
-        names = ("error.code", "error.check", "error.offset", "error.field")
-        code, check, offset, field = (fields[name][0] for name in names)
-        return code, check, int(offset), field
+        code, check, field, offset = (fields[f"error.{name}"][0]
+                                      for name in ("code", "check", "field", "offset"))
+        return code, check, field, int(offset)
     values = {}
     for field in wire.FIELDS:
         if field.name == "device_map":
             if fields.get("device_map.pair"):
                 values["device_map"] = fields["device_map.pair"]
-            continue
-        if field.name in fields:
-            value = int(fields[field.name][0], 0)
-            if value != field.default:
-                values[field.name] = value
+        elif field.name in fields and int(fields[field.name][0], 0) != field.default:
+            values[field.name] = int(fields[field.name][0], 0)
     return int(fields["payload_size"][0]), values
 
 
@@ -82,14 +80,10 @@ def device(pair):
 
 
 def expected(message):
-    try:
-        payload, fields = wire.read(message)
-    except wire.Refused as e:
-        return e.code, e.check, e.offset, e.field
-    if "device_map" in fields:
-        pairs = fields["device_map"]
-        fields["device_map"] = [f"{device(s)} -> {device(t)}" for s, t in pairs]
-    return len(payload), fields
+    said = samples.verdict(message)
+    if len(said) == 2 and "device_map" in said[1]:
+        said[1]["device_map"] = [f"{device(s)} -> {device(t)}" for s, t in said[1]["device_map"]]
+    return said
 
 
 def write_capture(path, packets, protocol):
@@ -215,7 +209,7 @@ class Written(Captures):
     """Captures made without a network."""
 
     def test_every_check_agrees_with_the_reader_in_pure_python(self):
-        sent = [message for message in messages.damaged(3000, 6) if message]
+        sent = [message for message in samples.damaged(3000, 6) if message]
         write_capture(self.folder / "udp.pcap", sent, 17)
         self.compare(self.folder / "udp.pcap", sent, "-o", "gradtail.udp_ports:50000")
         checks = {verdict[1] for verdict in map(expected, sent) if len(verdict) == 4}
@@ -224,7 +218,7 @@ class Written(Captures):
                      "identifier", "layout", "values"})
 
     def test_the_limit_is_a_preference(self):
-        write_capture(self.folder / "udp.pcap", [wire.write(b"", messages.EVERY)], 17)
+        write_capture(self.folder / "udp.pcap", [wire.write(b"", samples.EVERY)], 17)
         options = ["-o", "gradtail.udp_ports:50000", "-o", "gradtail.limit:64"]
         (fields,) = dissected(self.folder / "udp.pcap", *options)
         self.assertEqual(fields["error.check"], ["limit"])
@@ -237,7 +231,7 @@ class Written(Captures):
         self.assertEqual(dissected(self.folder / "tcp.pcap"), [])
 
     def test_messages_are_found_wherever_segments_are_cut(self):
-        sent = [messages.exchanged()[0]] + list(messages.damaged(60, 7))
+        sent = [messages.exchanged()[0]] + list(samples.damaged(60, 7))
         for kind, prefix in messages.PREFIXES.items():
             stream = b"".join(struct.pack(prefix, len(m)) + m for m in sent)
             for step in (1, 97, 1460) if kind == "be32" else (13,):
@@ -273,7 +267,7 @@ class Written(Captures):
 
     def test_the_packet_list_says_what_is_in_a_message(self):
         hostile = wire.seal(b"", wire.canonical_table({"rref_created_on": -2}))
-        sent = [wire.write(b"hello", messages.IDS), hostile]
+        sent = [wire.write(b"hello", samples.IDS), hostile]
         write_capture(self.folder / "udp.pcap", sent, 17)
         good, bad = tshark(self.folder / "udp.pcap", "-o", "gradtail.udp_ports:50000").splitlines()
         self.assertIn("GRADTAIL", good)

@@ -24,6 +24,10 @@ std::string count(std::size_t number, std::string_view what) {
   return std::to_string(number) + " " + std::string(what) + (number == 1 ? "" : "s");
 }
 
+bool has_magic(const detail::Footer& footer) {
+  return footer.magic == detail::Footer::expected_magic;
+}
+
 /// Collects the parts of one message.
 class Dissector {
  public:
@@ -36,11 +40,11 @@ class Dissector {
       add(Kind::payload, 0, bytes_.size(), "bytes", "fewer than the 16 of a footer");
       return;
     }
-    const Footer footer = footer_of(bytes_);
+    const detail::Footer footer = footer_of(bytes_);
     const std::size_t t = footer.trailer_size;
     const bool is_possible = t >= min_trailer_size && t <= bytes_.size() && t % 8 == 0;
     // Other bytes in place of the magic are a trailer's only if all else looks like one.
-    if (!footer.has_magic && !(is_possible && footer.version == format_version)) {
+    if (!has_magic(footer) && !(is_possible && footer.version == format_version)) {
       add(Kind::payload, 0, bytes_.size() - 4, "payload", count(bytes_.size() - 4, "byte"));
       add(Kind::footer, bytes_.size() - 4, 4, "magic", "not 47 54 4c a7");
       return;
@@ -97,13 +101,13 @@ class Dissector {
         std::to_string(number_at(table, at + 2, 2)) + ", not checked");
     for (std::size_t slot = 0; 4 + 2 * slot < located.vtable_size; ++slot) {
       const std::uint64_t offset = number_at(table, at + 4 + 2 * slot, 2);
-      const auto name = name_of(slot);
+      const auto field = field_in(slot);
       const std::string target =
           "at byte " + std::to_string(*anatomy_.trailer_at + located.root + offset);
       add(Kind::table, base + 4 + 2 * slot, 2, "slot " + std::to_string(slot),
-          name.value_or("a field of a newer version") + ", " +
+          (field ? field->name : "a field of a newer version") + ", " +
               (offset == 0 ? "absent"
-               : name      ? target
+               : field     ? target
                            : "ignored"));
     }
   }
@@ -124,7 +128,7 @@ class Dissector {
     }
   }
 
-  void add_footer(const Footer& footer) {
+  void add_footer(const detail::Footer& footer) {
     const std::size_t at = bytes_.size() - footer_size;
     const std::uint16_t flags = footer.required_flags;
     add(Kind::footer, at, 4, "trailer_size", std::to_string(footer.trailer_size));
@@ -132,13 +136,14 @@ class Dissector {
     add(Kind::footer, at + 6, 2, "required_flags",
         flags == 0 ? "none" : hex32(flags).substr(0, 2) + hex32(flags).substr(6) + ": unknown");
     add(Kind::footer, at + 8, 4, "checksum", hex32(footer.checksum) + checksum_verdict(footer));
-    add(Kind::footer, at + 12, 4, "magic", footer.has_magic ? "" : "not 47 54 4c a7");
+    add(Kind::footer, at + 12, 4, "magic", has_magic(footer) ? "" : "not 47 54 4c a7");
   }
 
-  [[nodiscard]] std::string checksum_verdict(const Footer& footer) const {
+  [[nodiscard]] std::string checksum_verdict(const detail::Footer& footer) const {
     if (!anatomy_.trailer_at) return "";
     const std::uint64_t payload_size = detached_payload_size_.value_or(*anatomy_.trailer_at);
-    const std::uint32_t right = checksum_of(bytes_.subspan(*anatomy_.trailer_at), payload_size);
+    const auto trailer = bytes_.subspan(*anatomy_.trailer_at);
+    const auto right = detail::checksum_of(trailer.data(), trailer.size(), payload_size);
     return right == footer.checksum ? ", correct" : ", but it should be " + hex32(right);
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nlohmann/json.hpp>
 
+#include "fields.hpp"
 #include "print.hpp"
 
 namespace gradtail::cli {
@@ -11,16 +12,16 @@ using Json = nlohmann::ordered_json;
 /// The fields that are set.
 Json json_of(const AutogradMetadata& m) {
   Json json = Json::object();
-  if (m.context_id != -1) json["context_id"] = m.context_id;
-  if (m.message_id != -1) json["message_id"] = m.message_id;
-  if (m.from_worker_id != -1) json["from_worker_id"] = m.from_worker_id;
-  if (m.wrapped_message_type != 0) json["wrapped_message_type"] = m.wrapped_message_type;
-  for (const auto& [source, target] : m.device_map) {
-    json["device_map"].push_back({{source.type, source.index}, {target.type, target.index}});
-  }
-  if (m.retain_graph) json["retain_graph"] = true;
-  if (m.rref_created_on != -1) json["rref_created_on"] = m.rref_created_on;
-  if (m.rref_local_id != -1) json["rref_local_id"] = m.rref_local_id;
+  detail::for_each_field(
+      detail::Either{[&](const detail::ScalarField auto& field) {
+                       if (field.is_present(m)) json[std::string(field.name)] = field.get(m);
+                     },
+                     [&](const detail::DeviceMap& field) {
+                       for (const auto& [source, target] : m.device_map) {
+                         json[std::string(field.name)].push_back(
+                             {{source.type, source.index}, {target.type, target.index}});
+                       }
+                     }});
   return json;
 }
 

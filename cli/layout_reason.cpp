@@ -57,15 +57,15 @@ class Reason {
   }
 
   bool check_slot(std::size_t slot, std::uint64_t at, std::uint64_t root) {
-    const auto name = name_of(slot);
+    const auto known = field_in(slot);
     const std::uint64_t offset = number_at(table_, at, 2);
-    if (!name || offset == 0) return true;
-    const std::size_t size = size_of(slot);
+    if (!known || offset == 0) return true;
+    const auto& [name, size] = *known;
     const std::uint64_t field = root + offset;
-    if (!fits("the slot of " + *name + " at byte " + byte(at) + " leads", field, size, size)) {
+    if (!fits("the slot of " + name + " at byte " + byte(at) + " leads", field, size, size)) {
       return false;
     }
-    return *name != "device_map" || check_map(field);
+    return name != "device_map" || check_map(field);
   }
 
   bool check_map(std::uint64_t field) {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The library's own footer, table of fields and layout check, so that there is one parser.
 #include "locate.hpp"
 
 #include "fields.hpp"
-#include "footer.hpp"
 #include "gradtail/id.hpp"
 #include "table.hpp"
 
@@ -27,30 +25,12 @@ std::string meaning_of(const F& field, std::span<const std::byte> table, std::si
 
 }  // namespace
 
-Footer footer_of(std::span<const std::byte> message) {
-  const auto footer = detail::Footer::load(&message[message.size() - footer_size]);
-  return {footer.trailer_size, footer.version, footer.required_flags, footer.checksum,
-          footer.magic == detail::Footer::expected_magic};
-}
-
-std::uint32_t checksum_of(std::span<const std::byte> trailer, std::uint64_t payload_size) {
-  return detail::checksum_of(trailer.data(), trailer.size(), payload_size);
-}
-
-std::optional<std::string> name_of(std::size_t slot) {
-  std::optional<std::string> name;
+std::optional<KnownField> field_in(std::size_t slot) {
+  std::optional<KnownField> found;
   detail::for_each_field([&](const auto& field) {
-    if (field.slot == slot) name = field.name;
+    if (field.slot == slot) found = {std::string(field.name), field.size};
   });
-  return name;
-}
-
-std::size_t size_of(std::size_t slot) {
-  std::size_t size = 0;
-  detail::for_each_field([&](const auto& field) {
-    if (field.slot == slot) size = field.size;
-  });
-  return size;
+  return found;
 }
 
 std::optional<LocatedTable> locate(std::span<const std::byte> table) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the library finds things in a trailer. The only file of the program that reaches into the
-// library is locate.cpp.
+// Where the library finds things in a trailer: its own footer, table of fields and layout check, so
+// that there is one parser.
 #pragma once
 
 #include <cstddef>
@@ -10,28 +10,22 @@
 #include <string>
 #include <vector>
 
+#include "footer.hpp"
+
 namespace gradtail::cli {
 
-struct Footer {
-  std::uint32_t trailer_size;
-  std::uint16_t version;
-  std::uint16_t required_flags;
-  std::uint32_t checksum;
-  bool has_magic;
+/// The footer in the last 16 bytes of a message.
+[[nodiscard]] inline detail::Footer footer_of(std::span<const std::byte> message) {
+  return detail::Footer::load(message.last(footer_size).data());
+}
+
+struct KnownField {
+  std::string name;
+  std::size_t size;  ///< 4 for the device map's offset
 };
 
-/// The footer in the last 16 bytes of a message.
-[[nodiscard]] Footer footer_of(std::span<const std::byte> message);
-
-/// The checksum that a trailer should have.
-[[nodiscard]] std::uint32_t checksum_of(std::span<const std::byte> trailer,
-                                        std::uint64_t payload_size);
-
-/// The name of the field in a slot of the vtable; none for fields that this version doesn't know.
-[[nodiscard]] std::optional<std::string> name_of(std::size_t slot);
-
-/// Bytes of the field in a slot that has a name; of the device map's, those of its offset.
-[[nodiscard]] std::size_t size_of(std::size_t slot);
+/// The field in a slot of the vtable; none for fields that this version doesn't know.
+[[nodiscard]] std::optional<KnownField> field_in(std::size_t slot);
 
 struct LocatedField {
   std::string name;

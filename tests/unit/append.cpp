@@ -104,22 +104,6 @@ TEST_CASE_TEMPLATE_DEFINE(
 }
 TEST_CASE_TEMPLATE_APPLY(append_exact, Containers);
 
-TEST_CASE_TEMPLATE_DEFINE("where there is room the buffer stays where it is", C, append_room) {
-  for (const std::size_t room :
-       {gradtail::trailer_size(reference::mapped), gradtail::max_trailer_size}) {
-    C buffer;
-    buffer.reserve(50 + room);
-    fill(buffer, reference::payload_of(50));
-    const auto* data = buffer.data();
-    const std::size_t capacity = buffer.capacity();
-    REQUIRE(append(buffer, reference::mapped));
-    CHECK(holds(buffer, reference::message_of(50, reference::mapped)));
-    CHECK(buffer.data() == data);
-    CHECK(buffer.capacity() == capacity);
-  }
-}
-TEST_CASE_TEMPLATE_APPLY(append_room, Containers);
-
 TEST_CASE_TEMPLATE_DEFINE("invalid metadata leaves the buffer as it was", C, append_invalid) {
   for (const auto& [field, metadata] : reference::invalid_metadata()) {
     for (const std::size_t payload_size : std::array<std::size_t, 4>{0, 1, 20, 1000}) {

@@ -76,10 +76,8 @@ void add_pairs(Bytes& bytes, std::string_view digits) {
 // Dumps with an offset at the start of each line.
 
 struct DumpLine {
-  Line line;
-  std::string_view offset;
-  std::vector<std::string_view> words;
-  bool repeats = false;  ///< a '*': as the line before, up to the next offset
+  std::string_view offset;  ///< or "*": as the line before, up to the next offset
+  Bytes bytes;
 };
 
 /// Whether a line begins with an offset: "00000010:" or, before words of two digits, "00000010".
@@ -94,82 +92,45 @@ bool begins_with_offset(std::string_view text) {
 }
 
 DumpLine dump_line(const Line& line) {
-  DumpLine dump{line, {}, {}};
+  DumpLine dump;
   std::string_view rest = line.text;
   dump.offset = next_word(rest, "");
-  if (dump.offset == "*") return dump.repeats = true, dump;
   const bool has_colon = dump.offset.ends_with(':');
   if (has_colon) dump.offset.remove_suffix(1);
-  if (!is_hex(dump.offset)) fail(line, "there is no offset, as the first line has");
   while (true) {
     std::size_t blanks_before = 0;
     const std::string_view word = next_word(rest, "", &blanks_before);
     // The characters of the bytes follow behind two blanks (xxd) or three (Wireshark).
-    const bool is_gap = !dump.words.empty() && blanks_before >= (has_colon ? 2U : 3U);
+    const bool is_gap = !dump.bytes.empty() && blanks_before >= (has_colon ? 2U : 3U);
     if (is_gap || !is_hex(word) || word.size() % 2 != 0) return dump;
-    dump.words.push_back(word);
+    add_pairs(dump.bytes, word);
   }
-}
-
-std::size_t bytes_in(const DumpLine& dump) {
-  std::size_t digits = 0;
-  for (const std::string_view word : dump.words) digits += word.size();
-  return digits / 2;
-}
-
-/// The base of the offsets: the one in which they count the first line's bytes. od's are octal.
-int base_of(const std::vector<DumpLine>& dump) {
-  const bool is_like_od = dump[0].offset.size() == 7;
-  if (dump.size() < 2 || dump[1].repeats) return is_like_od ? 8 : 16;
-  // Fewer than are there only if no base counts all: characters may look like more bytes.
-  for (const bool may_be_fewer : {false, true}) {
-    for (const int base : {16, 8, 10}) {
-      const auto from = number(dump[0].offset, base);
-      const auto to = number(dump[1].offset, base);
-      if (!from || !to || *to <= *from) continue;
-      const std::uint64_t counted = *to - *from;
-      if (counted == bytes_in(dump[0]) || (may_be_fewer && counted < bytes_in(dump[0]))) {
-        return base;
-      }
-    }
-  }
-  fail(dump[1].line, "its offset doesn't follow from the line before");
-}
-
-/// Makes what there is so far end where a line's offset says: repeats the row before a '*', and
-/// takes back characters that looked like bytes.
-void continue_at(const DumpLine& line, std::size_t size, const Bytes& row, bool repeats,
-                 Bytes& bytes) {
-  if (size > most_in_dump) fail(line.line, "its offset is over 64 MiB");
-  while (repeats && !row.empty() && bytes.size() < size) {
-    bytes.insert(bytes.end(), row.begin(), row.end());
-  }
-  if (bytes.size() > size && bytes.size() - size < row.size()) bytes.resize(size);
-  if (bytes.size() < size) fail(line.line, "its offset says that bytes are missing before it");
-  if (bytes.size() > size) fail(line.line, "its offset says that fewer bytes are before it");
 }
 
 Bytes from_dump(const std::vector<Line>& lines) {
-  std::vector<DumpLine> dump;
-  dump.reserve(lines.size());
-  for (const Line& line : lines) dump.push_back(dump_line(line));
-  const int base = base_of(dump);
-  const auto offset_of = [&](const DumpLine& line) {
-    const auto offset = number(line.offset, base);
-    if (!offset) fail(line.line, "its offset is wrong");
-    return *offset;
-  };
-  const std::uint64_t start = offset_of(dump[0]);
   Bytes bytes;
   Bytes row;
-  for (std::size_t i = 0; i < dump.size(); ++i) {
-    if (dump[i].repeats) continue;
-    const std::uint64_t offset = offset_of(dump[i]);
-    if (offset < start) fail(dump[i].line, "its offset is less than the first");
-    continue_at(dump[i], offset - start, row, i > 0 && dump[i - 1].repeats, bytes);
-    row.clear();
-    for (const std::string_view word : dump[i].words) add_pairs(row, word);
-    bytes.insert(bytes.end(), row.begin(), row.end());
+  bool repeats = false;
+  std::optional<std::uint64_t> start;
+  for (const Line& line : lines) {
+    DumpLine dump = dump_line(line);
+    if (dump.offset == "*") {
+      repeats = true;
+      continue;
+    }
+    // od's offsets are octal, of seven digits.
+    const auto offset = number(dump.offset, dump.offset.size() == 7 ? 8 : 16);
+    if (!offset) fail(line, "there is no offset, as the first line has");
+    if (!start) start = offset;
+    const std::uint64_t size = *offset - *start;
+    if (*offset < *start || size > most_in_dump) fail(line, "its offset is out of range");
+    while (repeats && !row.empty() && bytes.size() < size) {
+      bytes.insert(bytes.end(), row.begin(), row.end());
+    }
+    if (bytes.size() != size) fail(line, "its offset doesn't follow from the lines before");
+    bytes.insert(bytes.end(), dump.bytes.begin(), dump.bytes.end());
+    row = std::move(dump.bytes);
+    repeats = false;
   }
   return bytes;
 }

@@ -164,7 +164,6 @@ class Text(Folder):
         yield "hexdump -C", self.dump(16, "{:08x}  ".format, 1, lambda text: f"  |{text}|") + (
             f"{len(m):08x}\n")
         yield "od -tx1", self.dump(16, "{:07o} ".format, 1, lambda text: "") + f"{len(m):07o}\n"
-        yield "od -Ad -tx1", self.dump(16, "{:07d} ".format, 1, lambda text: "")
         yield "Wireshark", self.dump(16, "{:04x}   ".format, 1, lambda text: "   " + text)
         yield "base64", base64.b64encode(m).decode()
         yield "base64 wrapped", base64.encodebytes(m).decode()

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a fuzz target over its corpus and random changes of it, as an ordinary test in the TAP
-// format.
+// Runs a fuzz target over its corpus, the folder CORPUS, and random changes of it, as an ordinary
+// test.
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -50,31 +51,21 @@ Input read(const std::filesystem::path& file) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc != 2 || !std::filesystem::is_directory(argv[1])) {
-    std::fprintf(
-        stderr,
-        "usage: replay DIRECTORY\n"
-        "Runs the fuzz target over each file of the directory and %d changed copies of it.\n",
-        changed_copies);
-    return 2;
-  }
+TEST_CASE("every input of the corpus keeps the promises, and so do changed copies of it") {
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(argv[1])) files.push_back(entry);
+  for (const auto& entry : std::filesystem::directory_iterator(CORPUS)) files.push_back(entry);
+  CHECK(!files.empty());
   std::sort(files.begin(), files.end());
-  std::mt19937_64 random(1);
-  int count = 0;
   for (const std::filesystem::path& file : files) {
-    const Input input = read(file);
-    run(input);
-    for (int i = 0; i < changed_copies && !input.empty(); ++i) {
-      Input changed = input;
-      for (std::uint64_t changes = 1 + random() % 4; changes-- > 0;) change(changed, random);
-      run(changed);
+    SUBCASE(file.c_str()) {
+      std::mt19937_64 random(1);
+      const Input input = read(file);
+      run(input);
+      for (int i = 0; i < changed_copies && !input.empty(); ++i) {
+        Input changed = input;
+        for (std::uint64_t changes = 1 + random() % 4; changes-- > 0;) change(changed, random);
+        run(changed);
+      }
     }
-    std::printf("ok %d - %s\n", ++count, file.filename().c_str());
   }
-  if (count == 0) std::printf("not ok 1 - the corpus %s is empty\n", argv[1]);
-  std::printf("1..%d\n", std::max(count, 1));
-  return count == 0 ? 1 : 0;
 }

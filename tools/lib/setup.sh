@@ -22,9 +22,14 @@ usage_error() {
   exit 2
 }
 
-# For a script that has no arguments, only a function `help`.
-no_arguments() {
+# For a script with a function `help`.
+offer_help() {
   [[ ${1-} != --help ]] || { help && exit; }
+}
+
+# For one that has no other argument.
+no_arguments() {
+  offer_help "$@"
   [[ $# -eq 0 ]] || usage_error "takes no argument except --help, but got '$*'"
 }
 

@@ -181,23 +181,6 @@ TEST_CASE_TEMPLATE_DEFINE("the device map may lie in the buffer, whether it real
 }
 TEST_CASE_TEMPLATE_APPLY(append_own_map, LimitedContainers);
 
-TEST_CASE_TEMPLATE_DEFINE("trailers stack: the last appended is the first opened", C,
-                          append_stacks) {
-  C buffer;
-  fill(buffer, reference::payload_of(9));
-  REQUIRE(append(buffer, reference::forward));
-  REQUIRE(append(buffer, reference::mapped));
-  const auto outer = gradtail::open(buffer);
-  REQUIRE(outer);
-  CHECK(outer->metadata() == reference::mapped);
-  CHECK(std::ranges::equal(outer->payload(), reference::message_of(9, reference::forward)));
-  const auto inner = gradtail::open(outer->payload());
-  REQUIRE(inner);
-  CHECK(inner->metadata() == reference::forward);
-  CHECK(std::ranges::equal(inner->payload(), reference::payload_of(9)));
-}
-TEST_CASE_TEMPLATE_APPLY(append_stacks, Containers);
-
 TEST_CASE_TEMPLATE("a batch of messages in one buffer takes linear time and memory", C,
                    std::vector<char>, std::string) {
   C buffer;

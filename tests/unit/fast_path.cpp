@@ -235,19 +235,6 @@ TEST_CASE("the fast path reads its templates as the full parser does, and declin
   }
 }
 
-TEST_CASE("a template has the layout of all maps of its parity") {
-  for (const FieldSet set : reference::all_sets) {
-    if ((set & reference::map_only) == 0) continue;
-    for (std::size_t count = 1; count <= gradtail::max_device_pairs; ++count) {
-      const Layout layout = layout_of(set, count);
-      const Layout least = layout_of(set, 2 - count % 2);
-      CHECK(layout.at == least.at);
-      CHECK(layout.map == least.map);
-      CHECK(layout.size == least.size + 4 * (count - least.pair_count));
-    }
-  }
-}
-
 TEST_CASE("only templates are written by the fast path, as the full writer writes them") {
   if (!has_crc_instruction) return;
   const auto map = reference::pairs(9);

@@ -16,7 +16,7 @@ using gradtail::Field;
 using gradtail::open_trailer;
 using reference::Bytes;
 
-TEST_CASE("a detached trailer gives its metadata, for every set of fields and any payload size") {
+TEST_CASE("a detached trailer opens with its payload's size, and with no other") {
   const auto map = reference::pairs(5);
   for (const auto set : reference::all_sets) {
     const AutogradMetadata metadata = reference::fields_of(set, map);
@@ -27,8 +27,10 @@ TEST_CASE("a detached trailer gives its metadata, for every set of fields and an
         CHECK(opened->metadata() == metadata);
         CHECK(opened->trailer().data() == trailer.data());
         CHECK(opened->trailer().size() == trailer.size());
-        CHECK(open_trailer(trailer, size ^ 1).error() ==
-              Error{Code::corrupt, Check::checksum, Field::none, trailer.size() - 8});
+        for (unsigned bit = 0; bit < 64; ++bit) {
+          CHECK(open_trailer(trailer, size ^ std::uint64_t{1} << bit).error() ==
+                Error{Code::corrupt, Check::checksum, Field::none, trailer.size() - 8});
+        }
       });
     }
   }

@@ -64,9 +64,8 @@ class Users(unittest.TestCase):
     build = None
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="gradtail-consumers-")
-        self.addCleanup(folder.cleanup)
-        self.consumers = pathlib.Path(folder.name, "consumers")
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="gradtail-consumers-"))
+        self.consumers = pathlib.Path(folder, "consumers")
         shutil.copytree(CONSUMERS, self.consumers)
 
     def run_user(self, program, **environment):
@@ -79,10 +78,9 @@ class Package(Users):
     """The library as installed, with the environment of somebody who uses it there."""
     @classmethod
     def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory(prefix="gradtail-installed-")
-        cls.addClassCleanup(folder.cleanup)
-        cls.build = cls.chosen_build(pathlib.Path(folder.name, "build"))
-        root = f"{folder.name}/root"
+        folder = cls.enterClassContext(tempfile.TemporaryDirectory(prefix="gradtail-installed-"))
+        cls.build = cls.chosen_build(pathlib.Path(folder, "build"))
+        root = f"{folder}/root"
         run("meson", "install", "-C", cls.build.folder, "--no-rebuild", "--destdir", root)
         cls.prefix = pathlib.Path(f"{root}{cls.build.options['prefix']}")
         cls.libdir = cls.prefix / cls.build.options["libdir"]

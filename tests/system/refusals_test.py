@@ -43,9 +43,8 @@ def script(path, text):
 
 class Refusals(unittest.TestCase):
     def setUp(self):
-        scratch = tempfile.TemporaryDirectory(prefix="gradtail-refusals-")
-        self.addCleanup(scratch.cleanup)
-        self.scratch = pathlib.Path(scratch.name)
+        folder = tempfile.TemporaryDirectory(prefix="gradtail-refusals-")
+        self.scratch = pathlib.Path(self.enterContext(folder))
 
     def refuses(self, message, *options, **binaries):
         """Configures with these programs in place of the real ones; that must fail and say why."""

@@ -139,9 +139,7 @@ def record(kind, path):
 
 class Captures(unittest.TestCase):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     def compare(self, capture, sent, *arguments, answered=False):
         got = [verdict(fields) for fields in dissected(capture, *arguments)]

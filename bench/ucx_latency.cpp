@@ -17,8 +17,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "connect.hpp"
 #include "gradtail/ucx.hpp"
-#include "node.hpp"
 #include "rounds.hpp"
 #include "two_processes.hpp"
 
@@ -45,10 +45,10 @@ struct Message {
 
 class End {
  public:
-  End(const char* transport, int socket) : node_(transport), endpoint_(node_.connect_over(socket)) {
+  End(const char* transport, int socket) : node_(transport), endpoint_(ucx::connect_over(node_, socket)) {
     node_.polls = true;
     for (const Header header : {none, plain, trailer}) {
-      node_.handle(header, [this, header](const ucx_node::Arrived& message) {
+      node_.handle(header, [this, header](const ucx::Arrived& message) {
         arrived(header, message);
         return UCS_OK;
       });
@@ -70,21 +70,21 @@ class End {
     }
   }
 
-  void finish_send() { ucx_node::require_ok(node_.wait(sending_), "a send"); }
+  void finish_send() { ucx::check(node_.wait(sending_), "a send"); }
 
   /// Waits for a message and all of its payload.
   Message receive() {
-    node_.progress_until([&] { return has_arrived_; }, "a message");
+    node_.progress_until([&] { return has_arrived_; });
     has_arrived_ = false;
     if (failure_ != nullptr) throw std::runtime_error(failure_);
-    ucx_node::require_ok(node_.wait(receiving_), "a receive");
+    ucx::check(node_.wait(receiving_), "a receive");
     return message_;
   }
 
   void close() { node_.close(endpoint_); }
 
  private:
-  void arrived(Header header, const ucx_node::Arrived& arrived) {
+  void arrived(Header header, const ucx::Arrived& arrived) {
     has_arrived_ = true;
     message_ = {header, arrived.length};
     if (arrived.header_length != header_sizes[header] || arrived.length > largest_payload) {
@@ -100,7 +100,7 @@ class End {
   }
 
   /// What gradtail::ActiveMessage::receive does, for a message without a trailer.
-  ucs_status_ptr_t receive_data(const ucx_node::Arrived& arrived) {
+  ucs_status_ptr_t receive_data(const ucx::Arrived& arrived) {
     const ucp_request_param_t param{};
     constexpr std::uint64_t receivable = UCP_AM_RECV_ATTR_FLAG_RNDV | UCP_AM_RECV_ATTR_FLAG_DATA;
     if ((arrived.param.recv_attr & receivable) != 0) {
@@ -111,7 +111,7 @@ class End {
     return nullptr;
   }
 
-  ucx_node::Node node_;
+  ucx::Node node_;
   ucp_ep_h endpoint_;
   std::vector<std::byte> payload_ = std::vector<std::byte>(largest_payload);
   std::vector<std::byte> memory_ = std::vector<std::byte>(largest_payload);

@@ -6,7 +6,9 @@
 #include <cstring>
 #include <random>
 #include <stdexcept>
+#include <string_view>
 
+#include "gradtail/append.hpp"
 #include "gradtail/wire.hpp"
 
 namespace exchange {
@@ -57,10 +59,15 @@ std::string_view deserved(Damage damage) {
   return "";
 }
 
+void check_text(std::size_t number, const std::string& answer) {
+  require(answer.starts_with(deserved(request(number).damage)),
+          "request " + std::to_string(number) + " got the answer '" + answer + "'");
+}
+
 }  // namespace
 
-Message request(std::size_t number) {
-  Message message{size_of(number), metadata_of(number), damage_of(number)};
+Request request(std::size_t number) {
+  Request message{size_of(number), metadata_of(number), damage_of(number)};
   if (message.damage == Damage::cut_front && message.payload_size == 0) message.payload_size = 1;
   // A pattern that ends in the magic would pass for a trailer, of another version.
   if (message.damage == Damage::missing && message.payload_size % 16 == 4) ++message.payload_size;
@@ -86,51 +93,32 @@ Bytes payload_of(std::size_t number) {
   return payload;
 }
 
-PayloadCheck::PayloadCheck(std::size_t number) : number_(number), expected_(payload_of(number)) {}
-
-void PayloadCheck::add(std::span<const std::byte> piece) {
-  require(piece.size() <= expected_.size() - checked_ &&
-              std::ranges::equal(piece, std::span(expected_).subspan(checked_, piece.size())),
-          "the payload of request " + std::to_string(number_) + " differs in the piece at byte " +
-              std::to_string(checked_));
-  checked_ += piece.size();
-}
-
-void PayloadCheck::finish() const {
-  require(checked_ == expected_.size(), "the payload of request " + std::to_string(number_) +
-                                            " ends after " + std::to_string(checked_) + " bytes");
-}
-
-void damage(Bytes& message, Damage damage, std::size_t trailer_size) {
-  if (damage == Damage::cut_front) {
-    message.erase(message.begin());
-    return;
-  }
-  const auto payload_size = static_cast<std::ptrdiff_t>(message.size() - trailer_size);
-  Bytes trailer(message.begin() + payload_size, message.end());
-  damage_trailer(trailer, damage);
-  message.resize(static_cast<std::size_t>(payload_size));
-  message.insert(message.end(), trailer.begin(), trailer.end());
-}
-
-void damage_trailer(Bytes& trailer, Damage damage) {
-  switch (damage) {
+Raw damaged(std::size_t number) {
+  const Request what = request(number);
+  Raw raw{payload_of(number), what.payload_size};
+  const auto trailer_size = gradtail::append(raw.bytes, what.metadata);
+  require(trailer_size.has_value(), "the metadata was refused");
+  switch (what.damage) {
     case Damage::flipped:
-      trailer[trailer.size() / 2] ^= std::byte{0x10};
-      break;
-    case Damage::cut_back:
-      trailer.pop_back();
-      break;
-    case Damage::newer:
-      trailer[trailer.size() - 12] = std::byte{2};
-      break;
-    case Damage::missing:
-      trailer.clear();
+      raw.bytes[raw.payload_size + *trailer_size / 2] ^= std::byte{0x10};
       break;
     case Damage::cut_front:
+      raw.bytes.erase(raw.bytes.begin());
+      --raw.payload_size;
+      break;
+    case Damage::cut_back:
+      raw.bytes.pop_back();
+      break;
+    case Damage::newer:
+      raw.bytes.end()[-12] = std::byte{2};
+      break;
+    case Damage::missing:
+      raw.bytes.resize(raw.payload_size);
+      break;
     case Damage::none:
       break;
   }
+  return raw;
 }
 
 gradtail::AutogradMetadata answer_metadata(std::size_t number) {
@@ -139,23 +127,44 @@ gradtail::AutogradMetadata answer_metadata(std::size_t number) {
           .retain_graph = true};
 }
 
-std::string answer(const gradtail::Error* error) { return error ? to_string(*error) : "ok"; }
-
-void check_answer(std::size_t number, std::string_view answer) {
-  require(answer.starts_with(deserved(request(number).damage)),
-          "request " + std::to_string(number) + " got the answer '" + std::string(answer) + "'");
+void require(bool holds, const std::string& what) {
+  if (!holds) throw std::runtime_error(what);
 }
 
-void check_opened(std::size_t number, const gradtail::AutogradMetadata* metadata,
-                  const gradtail::Error* error) {
-  check_answer(number, answer(error));
+void check_payload(std::size_t number, const Pieces& payload) {
+  Bytes whole;
+  for (const auto piece : payload) whole.insert(whole.end(), piece.begin(), piece.end());
+  require(whole == payload_of(number), "the payload of request " + std::to_string(number) +
+                                           " differs, of " + std::to_string(whole.size()) +
+                                           " bytes");
+}
+
+void check_in_place(const Pieces& payload, const Pieces& blocks) {
+  require(payload.size() <= blocks.size() &&
+              std::ranges::equal(payload, std::span(blocks).first(payload.size()), {},
+                                 &Pieces::value_type::data, &Pieces::value_type::data),
+          "the payload was copied");
+}
+
+std::string answer(std::size_t number, const gradtail::AutogradMetadata* metadata,
+                   const gradtail::Error* error) {
+  const std::string text = error ? to_string(*error) : "ok";
+  check_text(number, text);
   require(!metadata || *metadata == request(number).metadata,
           "the metadata of request " + std::to_string(number) +
               " differs: " + (metadata ? to_string(*metadata) : ""));
+  return text;
 }
 
-void require(bool holds, const std::string& what) {
-  if (!holds) throw std::runtime_error(what);
+void check_answer(std::size_t number, const gradtail::AutogradMetadata& metadata,
+                  const Pieces& payload) {
+  require(metadata == answer_metadata(number),
+          "the metadata of answer " + std::to_string(number) + " differs: " + to_string(metadata));
+  std::string text;
+  for (const auto piece : payload) {
+    text.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+  }
+  check_text(number, text);
 }
 
 }  // namespace exchange

@@ -10,12 +10,12 @@
 #include <cstddef>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "gradtail/error.hpp"
 #include "gradtail/metadata.hpp"
 #include "gradtail/result.hpp"
+#include "gradtail/segments.hpp"
 
 namespace exchange {
 
@@ -37,15 +37,15 @@ enum class Damage {
   missing     ///< a peer that doesn't know of trailers: absent
 };
 
-/// One request, or its answer.
-struct Message {
+/// One request.
+struct Request {
   std::size_t payload_size;
   gradtail::AutogradMetadata metadata;  ///< its device map is static
   Damage damage;
 };
 
 /// The request of this number: the same in both processes.
-[[nodiscard]] Message request(std::size_t number);
+[[nodiscard]] Request request(std::size_t number);
 
 /// Writes the payload of request `number`, random or a pattern. `payload` has its size.
 void fill(std::span<std::byte> payload, std::size_t number);
@@ -53,82 +53,81 @@ void fill(std::span<std::byte> payload, std::size_t number);
 /// A payload with room for any trailer.
 [[nodiscard]] Bytes payload_of(std::size_t number);
 
-/// Compares a payload that comes in pieces with that of request `number`.
-class PayloadCheck {
- public:
-  explicit PayloadCheck(std::size_t number);
-  /// Takes the next piece.
-  void add(std::span<const std::byte> piece);
-  /// Throws unless the pieces were the payload, no byte more or less.
-  void finish() const;
+/// The bytes of a message, which a transport sends as they are: in one piece, or in two.
+struct Raw {
+  Bytes bytes;
+  std::size_t payload_size;
 
- private:
-  std::size_t number_;
-  Bytes expected_;
-  std::size_t checked_ = 0;
+  [[nodiscard]] std::span<const std::byte> payload() const {
+    return std::span(bytes).first(payload_size);
+  }
+  [[nodiscard]] std::span<const std::byte> trailer() const {
+    return std::span(bytes).subspan(payload_size);
+  }
 };
 
-/// Damages a message in one piece: payload and trailer. `missing` takes the trailer off.
-void damage(Bytes& message, Damage damage, std::size_t trailer_size);
+/// What is sent for request `number`, which is damaged.
+[[nodiscard]] Raw damaged(std::size_t number);
 
-/// Damages the trailer alone, for transports that send it as a piece of its own. `cut_front` has to
-/// be done to the payload, which has 1 byte or more then.
-void damage_trailer(Bytes& trailer, Damage damage);
-
-/// The answer's metadata: a backward message of the same pass and pair.
+/// The metadata of the answer: a backward message of the same pass and pair.
 [[nodiscard]] gradtail::AutogradMetadata answer_metadata(std::size_t number);
-
-/// The answer's payload: "ok", or what is wrong with the request, as to_string has it.
-[[nodiscard]] std::string answer(const gradtail::Error* error);
-
-/// Whether the answer is the one that request `number` deserves: "ok" or the error's code.
-void check_answer(std::size_t number, std::string_view answer);
-
-/// Server's side: checks what `open` said of request `number` against its damage, and for a good
-/// one that the metadata is equal. Throws where it isn't. The payload is checked by PayloadCheck.
-void check_opened(std::size_t number, const gradtail::AutogradMetadata* metadata,
-                  const gradtail::Error* error);
 
 /// Throws std::runtime_error with this text unless it holds.
 void require(bool holds, const std::string& what);
 
-/// Server's side: the same for what `open` returned, and the payload, in one piece or several. Each
-/// has to lie at the start of the next of the `blocks` that isn't empty: nothing was copied.
-/// Returns the answer.
-template <class View, class Blocks>
-std::string check_request(std::size_t number, const gradtail::Result<View>& opened,
-                          const Blocks& blocks) {
-  const gradtail::Error* error = opened ? nullptr : &opened.error();
-  check_opened(number, opened ? &opened->metadata() : nullptr, error);
-  if (!opened) return answer(error);
-  PayloadCheck payload(number);
-  auto block = blocks.begin();
-  const auto check = [&](std::span<const std::byte> piece) {
-    if (piece.empty()) return;
-    while (block->empty()) ++block;
-    require(piece.data() == static_cast<const void*>(block->data()), "the payload was copied");
-    ++block;
-    payload.add(piece);
+/// The pieces of a payload, in order, that aren't empty.
+using Pieces = std::vector<std::span<const std::byte>>;
+[[nodiscard]] Pieces pieces_of(const auto& bytes_or_segments) {
+  Pieces pieces;
+  const auto add = [&](std::span<const std::byte> piece) {
+    if (!piece.empty()) pieces.push_back(piece);
   };
-  if constexpr (requires { check(opened->payload()); }) {
-    check(opened->payload());
+  if constexpr (requires { add(bytes_or_segments); }) {
+    add(bytes_or_segments);
   } else {
-    for (const std::span<const std::byte> piece : opened->payload()) check(piece);
+    for (const auto& segment : bytes_or_segments) add(gradtail::detail::segment_bytes(segment));
   }
-  payload.finish();
-  return answer(nullptr);
+  return pieces;
 }
 
-/// Caller's side: checks what `open` made of the answer to request `number`.
+/// Server's side: throws unless the pieces together are the payload of request `number`.
+void check_payload(std::size_t number, const Pieces& payload);
+
+/// Throws unless each piece is at the start of the next of the blocks: nothing was copied.
+void check_in_place(const Pieces& payload, const Pieces& blocks);
+
+/// Server's side: throws unless this is what request `number` deserves, by its damage: good
+/// metadata that is equal, or an error. Returns the answer's payload: "ok", or the error as
+/// to_string has it.
+std::string answer(std::size_t number, const gradtail::AutogradMetadata* metadata,
+                   const gradtail::Error* error);
+
+/// The same for what `open` or `strip` returned.
+template <class View>
+std::string answer(std::size_t number, const gradtail::Result<View>& opened) {
+  if (!opened) return answer(number, nullptr, &opened.error());
+  return answer(number, &opened->metadata(), nullptr);
+}
+
+/// The same, and checks the payload, which was received into these blocks.
+template <class View>
+std::string answer(std::size_t number, const gradtail::Result<View>& opened, const auto& blocks) {
+  if (opened) {
+    check_payload(number, pieces_of(opened->payload()));
+    check_in_place(pieces_of(opened->payload()), pieces_of(blocks));
+  }
+  return answer(number, opened);
+}
+
+/// Caller's side: throws unless this is the answer to request `number` in metadata and payload.
+void check_answer(std::size_t number, const gradtail::AutogradMetadata& metadata,
+                  const Pieces& payload);
+
+/// The same for what `open` returned.
 template <class View>
 void check_answer(std::size_t number, const gradtail::Result<View>& opened) {
-  require(opened && opened->metadata() == answer_metadata(number),
-          "the metadata of answer " + std::to_string(number) + " differs");
-  std::string text;
-  for (const std::span<const std::byte> piece : opened->payload()) {
-    text.append(reinterpret_cast<const char*>(piece.data()), piece.size());
-  }
-  check_answer(number, text);
+  require(opened.has_value(), "answer " + std::to_string(number) + " has no good trailer");
+  check_answer(number, opened->metadata(), pieces_of(opened->payload()));
 }
 
 }  // namespace exchange

@@ -6,8 +6,10 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
-#include <chrono>
+#include <cstdint>
+#include <future>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gradtail/grpc.hpp"
@@ -18,27 +20,6 @@ namespace {
 using exchange::require;
 using Slices = std::vector<grpc::Slice>;
 
-/// Waits for the one operation that is under way; whether it succeeded.
-template <class Queue>
-bool done(Queue& queue) {
-  void* tag = nullptr;
-  bool succeeded = false;
-  const auto limit = std::chrono::system_clock::now() + std::chrono::seconds(20);
-  const auto got = queue.AsyncNext(&tag, &succeeded, limit);
-  require(got == grpc::CompletionQueue::GOT_EVENT, "nothing happened for 20 s");
-  return succeeded;
-}
-
-Slices slices_of(const grpc::ByteBuffer& buffer) {
-  Slices slices;
-  if (buffer.Valid()) require(buffer.Dump(&slices).ok(), "Dump failed");
-  return slices;
-}
-
-std::span<const std::byte> bytes_of(const grpc::Slice& slice) {
-  return std::as_bytes(std::span(slice.begin(), slice.size()));
-}
-
 /// A slice that owns the bytes, where they are.
 grpc::Slice owning(exchange::Bytes bytes) {
   auto* owned = new exchange::Bytes(std::move(bytes));
@@ -46,149 +27,157 @@ grpc::Slice owning(exchange::Bytes bytes) {
           [](void* done) { delete static_cast<exchange::Bytes*>(done); }, owned};
 }
 
-void damage(grpc::ByteBuffer& buffer, exchange::Damage damage) {
-  Slices slices = slices_of(buffer);
-  const auto bytes = bytes_of(slices.back());
-  exchange::Bytes trailer(bytes.begin(), bytes.end());
-  exchange::damage_trailer(trailer, damage);
-  slices.back() = owning(std::move(trailer));
-  if (damage == exchange::Damage::cut_front) {
-    slices.front() = slices.front().sub(1, slices.front().size());
-  }
-  grpc::ByteBuffer(slices.data(), slices.size()).Swap(&buffer);
+grpc::Slice slice_of(std::span<const std::byte> bytes) { return {bytes.data(), bytes.size()}; }
+
+Slices slices_of(const grpc::ByteBuffer& buffer) {
+  Slices slices;
+  if (buffer.Valid()) require(buffer.Dump(&slices).ok(), "Dump failed");
+  return slices;
 }
 
 /// A request as it is sent, its payload where it was made.
-grpc::ByteBuffer request(std::size_t number) {
-  const auto message = exchange::request(number);
+grpc::ByteBuffer make_request(std::size_t number) {
+  const exchange::Request request = exchange::request(number);
+  if (request.damage != exchange::Damage::none) {
+    const exchange::Raw damaged = exchange::damaged(number);
+    const Slices slices = {slice_of(damaged.payload()), slice_of(damaged.trailer())};
+    return {slices.data(), slices.size()};
+  }
   const grpc::Slice payload = owning(exchange::payload_of(number));
   grpc::ByteBuffer buffer(&payload, 1);
-  require(gradtail::append(buffer, message.metadata).has_value(), "append refused");
+  require(gradtail::append(buffer, request.metadata).has_value(), "append refused");
   const Slices slices = slices_of(buffer);
   require(slices.size() == 2 && slices[0].begin() == payload.begin(), "append copied the payload");
-  if (message.damage != exchange::Damage::none) damage(buffer, message.damage);
   return buffer;
 }
 
-/// Checks that each piece lies in the slice of the same number that gRPC received.
-void check_payload(std::size_t number, const auto& payload, const Slices& received) {
-  exchange::PayloadCheck check(number);
-  auto slice = received.begin();
-  for (const auto& part : payload) {
-    const std::span piece = std::as_bytes(std::span(part.begin(), part.end()));
-    while (slice->size() == 0) ++slice;
-    require(slice->size() <= GRPC_SLICE_INLINED_SIZE || bytes_of(*slice).data() == piece.data(),
-            "the payload was copied");
-    check.add(piece);
-    ++slice;
-  }
-  check.finish();
-}
-
 /// The answer to a request as the server received it: by `open`, and the same by `strip`.
-grpc::ByteBuffer answer(std::size_t number, grpc::ByteBuffer& received) {
-  const Slices before = slices_of(received);
+grpc::ByteBuffer make_answer(std::size_t number, grpc::ByteBuffer& received) {
   Slices slices;
   gradtail::TrailerScratch scratch;
-  const auto opened = gradtail::open(received, slices, scratch);
-  exchange::check_opened(number, opened ? &opened->metadata() : nullptr,
-                         opened ? nullptr : &opened.error());
-  if (opened) check_payload(number, opened->payload(), before);
-  const std::string text = exchange::answer(opened ? nullptr : &opened.error());
-
+  const std::string text =
+      exchange::answer(number, gradtail::open(received, slices, scratch), slices);
   const auto stripped = gradtail::strip(received, scratch);
-  exchange::check_opened(number, stripped ? &stripped->metadata() : nullptr,
-                         stripped ? nullptr : &stripped.error());
+  exchange::answer(number, stripped);
   if (stripped) {
-    check_payload(number, slices_of(received), before);
+    exchange::check_payload(number, exchange::pieces_of(slices_of(received)));
   } else {
-    require(slices_of(received).size() == before.size(), "a refused strip changed the buffer");
+    require(slices_of(received).size() == slices.size(), "a refused strip changed the buffer");
   }
-
   const grpc::Slice payload(text);
-  grpc::ByteBuffer reply(&payload, 1);
-  require(gradtail::append(reply, exchange::answer_metadata(number)).has_value(), "append refused");
-  return reply;
+  grpc::ByteBuffer answer(&payload, 1);
+  require(gradtail::append(answer, exchange::answer_metadata(number)).has_value(),
+          "append refused");
+  return answer;
 }
 
-void answer_all(grpc::GenericServerAsyncReaderWriter& stream, grpc::ServerCompletionQueue& queue) {
-  grpc::ByteBuffer received;
-  for (std::size_t number = 0;; ++number) {
-    stream.Read(&received, nullptr);
-    if (!done(queue)) return require(number == exchange::count, "the stream ended early");
-    stream.Write(answer(number, received), nullptr);
-    require(done(queue), "an answer could not be sent");
-  }
+void check_answer(std::size_t number, grpc::ByteBuffer& received) {
+  gradtail::TrailerScratch scratch;
+  const auto stripped = gradtail::strip(received, scratch);
+  require(stripped.has_value(), "an answer without a good trailer");
+  exchange::check_answer(number, stripped->metadata(), exchange::pieces_of(slices_of(received)));
 }
 
-/// What is wrong ends the stream, and so the caller, who says what it was.
-void serve_stream(grpc::GenericServerAsyncReaderWriter& stream,
-                  grpc::ServerCompletionQueue& queue) {
-  grpc::Status status;
-  try {
-    answer_all(stream, queue);
-  } catch (const std::exception& error) {
-    status = {grpc::StatusCode::INTERNAL, error.what()};
-  }
-  stream.Finish(status, nullptr);
-  require(done(queue), "the stream could not be ended");
-  require(status.ok(), status.error_message());
-}
+/// The server's end: answers one request after the other. What is wrong ends the stream, and so the
+/// caller, who says what it was.
+class Server : public grpc::ServerGenericBidiReactor {
+ public:
+  Server() { StartRead(&request_); }
 
-/// Ends a server however its stream went: at once, without waiting for calls.
-struct Ending {
-  grpc::Server& server;
-  grpc::ServerCompletionQueue& queue;
-  ~Ending() {
-    server.Shutdown(std::chrono::system_clock::now());
-    queue.Shutdown();
-    void* tag = nullptr;
-    bool succeeded = false;
-    while (queue.Next(&tag, &succeeded)) {
+  void OnReadDone(bool is_request) override {
+    try {
+      require(is_request || number_ == exchange::count, "the stream ended early");
+      if (!is_request) return Finish(grpc::Status::OK);
+      answer_ = make_answer(number_++, request_);
+      StartWrite(&answer_);
+    } catch (const std::exception& error) {
+      Finish({grpc::StatusCode::INTERNAL, error.what()});
     }
   }
+  void OnWriteDone(bool is_sent) override {
+    if (!is_sent) return Finish({grpc::StatusCode::CANCELLED, "an answer could not be sent"});
+    StartRead(&request_);
+  }
+  void OnDone() override { done_.set_value(); }
+
+  void wait() { done_.get_future().wait(); }
+
+ private:
+  grpc::ByteBuffer request_;
+  grpc::ByteBuffer answer_;
+  std::size_t number_ = 0;
+  std::promise<void> done_;
+};
+
+/// The caller's end.
+class Caller : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  explicit Caller(grpc::GenericStub& stub) {
+    stub.PrepareBidiStreamingCall(&context_, "/gradtail.test/Exchange", {}, this);
+    send_next();
+    StartCall();
+  }
+
+  void OnReadDone(bool is_answer) override {
+    if (!is_answer) return;
+    try {
+      check_answer(number_++, answer_);
+      send_next();
+    } catch (const std::exception& error) {
+      problem_ = error.what();
+      context_.TryCancel();
+    }
+  }
+  void OnDone(const grpc::Status& status) override { done_.set_value(status); }
+
+  /// Throws unless all requests got their answers.
+  void wait() {
+    const grpc::Status status = done_.get_future().get();
+    require(problem_.empty(), problem_);
+    require(status.ok(), "the stream ended: " + status.error_message());
+  }
+
+ private:
+  void send_next() {
+    if (number_ == exchange::count) return StartWritesDone();
+    request_ = make_request(number_);
+    StartWrite(&request_);
+    StartRead(&answer_);
+  }
+
+  grpc::ClientContext context_;
+  grpc::ByteBuffer request_;
+  grpc::ByteBuffer answer_;
+  std::size_t number_ = 0;
+  std::string problem_;
+  std::promise<grpc::Status> done_;
+};
+
+/// Has one call answered.
+class Service : public grpc::CallbackGenericService {
+ public:
+  explicit Service(Server& server) : server_(server) {}
+
+ private:
+  grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext*) override {
+    return &server_;
+  }
+
+  Server& server_;
 };
 
 void serve(const two_processes::Ready& ready) {
-  grpc::AsyncGenericService service;
+  Server end;
+  Service service(end);
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
   builder.SetMaxReceiveMessageSize(-1);
-  builder.RegisterAsyncGenericService(&service);
-  const auto queue = builder.AddCompletionQueue();
+  builder.RegisterCallbackGenericService(&service);
   const auto server = builder.BuildAndStart();
   require(server && port != 0, "the server does not start");
-  const Ending ending{*server, *queue};
-  grpc::GenericServerContext context;
-  grpc::GenericServerAsyncReaderWriter stream(&context);
-  service.RequestCall(&context, &stream, queue.get(), queue.get(), nullptr);
   ready(static_cast<std::uint16_t>(port));
-  require(done(*queue), "nobody called");
-  serve_stream(stream, *queue);
-}
-
-void check_received(std::size_t number, grpc::ByteBuffer& received) {
-  gradtail::TrailerScratch scratch;
-  const auto stripped = gradtail::strip(received, scratch);
-  require(stripped.has_value(), "an answer without a good trailer");
-  require(stripped->metadata() == exchange::answer_metadata(number), "another answer's metadata");
-  grpc::Slice text;
-  require(received.DumpToSingleSlice(&text).ok(), "an answer without text");
-  exchange::check_answer(number, {reinterpret_cast<const char*>(text.begin()), text.size()});
-}
-
-void send_all(grpc::GenericClientAsyncReaderWriter& stream, grpc::CompletionQueue& queue) {
-  grpc::ByteBuffer received;
-  for (std::size_t number = 0; number < exchange::count; ++number) {
-    stream.Write(request(number), nullptr);
-    if (!done(queue)) return;
-    stream.Read(&received, nullptr);
-    if (!done(queue)) return;
-    check_received(number, received);
-  }
-  stream.WritesDone(nullptr);
-  require(done(queue), "the end could not be sent");
+  end.wait();
 }
 
 void call(std::uint16_t port) {
@@ -197,17 +186,7 @@ void call(std::uint16_t port) {
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   grpc::GenericStub stub(grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(port),
                                                    grpc::InsecureChannelCredentials(), arguments));
-  grpc::CompletionQueue queue;
-  grpc::ClientContext context;
-  const auto stream = stub.PrepareCall(&context, "/gradtail.test/Exchange", &queue);
-  stream->StartCall(nullptr);
-  require(done(queue), "the call does not start");
-  send_all(*stream, queue);
-  grpc::Status status;
-  stream->Finish(&status, nullptr);
-  require(done(queue), "the stream does not end");
-  require(status.ok(), "the stream ended: " + status.error_message());
-  queue.Shutdown();
+  Caller(stub).wait();
 }
 
 }  // namespace

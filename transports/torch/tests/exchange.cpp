@@ -3,7 +3,6 @@
 // PyTorch hands it, where it lies; damage is reported, and the agents live on.
 #include "exchange.hpp"
 
-#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -29,46 +28,36 @@ c10::intrusive_ptr<rpc::Message> make_message(std::vector<char> payload, rpc::Me
   return c10::make_intrusive<rpc::Message>(std::move(payload), std::move(tensors), type);
 }
 
-/// The request, with room for its trailer. In every fifth a tensor goes along.
+/// The request, its payload where it was made. In every fifth a tensor goes along.
 c10::intrusive_ptr<rpc::Message> make_request(std::size_t number) {
-  const exchange::Message request = exchange::request(number);
+  const exchange::Request request = exchange::request(number);
+  std::vector<torch::Tensor> tensors;
+  if (number % 5 == 0) tensors.push_back(torch::full({3}, static_cast<std::int64_t>(number)));
+  if (request.damage != exchange::Damage::none) {
+    const exchange::Raw damaged = exchange::damaged(number);
+    const auto* bytes = reinterpret_cast<const char*>(damaged.bytes.data());
+    return make_message({bytes, bytes + damaged.bytes.size()}, request_type, std::move(tensors));
+  }
   std::vector<char> payload;
   payload.reserve(request.payload_size + gradtail::max_trailer_size);
   payload.resize(request.payload_size);
   exchange::fill(std::as_writable_bytes(std::span(payload)), number);
-  std::vector<torch::Tensor> tensors;
-  if (number % 5 == 0) tensors.push_back(torch::full({3}, static_cast<std::int64_t>(number)));
-  return make_message(std::move(payload), request_type, std::move(tensors));
-}
-
-void damage(std::vector<char>& payload, exchange::Damage damage, std::size_t trailer_size) {
-  if (damage == exchange::Damage::none) return;
-  const auto bytes = std::as_bytes(std::span(payload));
-  exchange::Bytes damaged(bytes.begin(), bytes.end());
-  exchange::damage(damaged, damage, trailer_size);
-  payload.resize(damaged.size());
-  std::ranges::transform(damaged, payload.begin(), [](std::byte b) { return char(b); });
+  const char* data = payload.data();
+  auto message = make_message(std::move(payload), request_type, std::move(tensors));
+  require(gradtail::append(*message, request.metadata).has_value(), "append failed");
+  require(message->payload().data() == data, "append moved the payload");
+  return message;
 }
 
 /// Checks request `number` as it came and gives what to answer.
 std::string take_request(std::size_t number, const rpc::Message& request) {
-  const auto view = gradtail::open(request);
-  const gradtail::Error* error = view ? nullptr : &view.error();
-  exchange::check_opened(number, view ? &view->metadata() : nullptr, error);
   if (number % 5 == 0) {
     require(request.tensors().size() == 1 &&
                 request.tensors()[0].equal(torch::full({3}, static_cast<std::int64_t>(number))),
             "another tensor came");
   }
-  if (view) {
-    require(view->payload().empty() || static_cast<const void*>(view->payload().data()) ==
-                                           static_cast<const void*>(request.payload().data()),
-            "the payload was moved");
-    exchange::PayloadCheck check(number);
-    check.add(view->payload());
-    check.finish();
-  }
-  return exchange::answer(error);
+  return exchange::answer(number, gradtail::open(request),
+                          std::as_bytes(std::span(request.payload())));
 }
 
 /// The server's receive handler.
@@ -102,20 +91,14 @@ void serve(const two_processes::Ready& ready) {
 }
 
 void call_once(rpc::TensorPipeAgent& agent, std::size_t number) {
-  const exchange::Message expected = exchange::request(number);
-  auto request = make_request(number);
-  const char* data = request->payload().data();
-  const auto size = gradtail::append(*request, expected.metadata);
-  require(size && request->payload().data() == data, "append moved the payload");
-  damage(request->payload(), expected.damage, *size);
-  const auto future = agent.send(agent.getWorkerInfo(rpc::worker_id_t{0}), std::move(request));
+  const auto future = agent.send(agent.getWorkerInfo(rpc::worker_id_t{0}), make_request(number));
   future->waitAndThrow();
   const auto answer = future->value().toCustomClass<rpc::Message>();
   gradtail::TrailerScratch scratch;
-  const auto view = gradtail::strip(*answer, scratch);
-  require(view && view->metadata() == exchange::answer_metadata(number),
-          "the answer to request " + std::to_string(number) + " has other metadata");
-  exchange::check_answer(number, {answer->payload().data(), answer->payload().size()});
+  const auto stripped = gradtail::strip(*answer, scratch);
+  require(stripped.has_value(), "an answer without a good trailer");
+  exchange::check_answer(number, stripped->metadata(),
+                         exchange::pieces_of(std::as_bytes(std::span(answer->payload()))));
 }
 
 void call(std::uint16_t port) {

@@ -29,23 +29,15 @@ struct Memory {
 /// Places what comes.
 class Receiver {
  public:
-  explicit Receiver(Connection& connection) : connection_(connection) {
-    ucp_am_handler_param_t param{};
-    param.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB |
-                       UCP_AM_HANDLER_PARAM_FIELD_ARG | UCP_AM_HANDLER_PARAM_FIELD_FLAGS;
-    param.id = tensor_id;
-    param.arg = this;
-    param.flags = UCP_AM_FLAG_WHOLE_MSG | UCP_AM_FLAG_PERSISTENT_DATA;
-    param.cb = [](void* arg, const void* header, std::size_t header_length, void* data,
-                  std::size_t length, const ucp_am_recv_param_t* message) {
-      return static_cast<Receiver*>(arg)->arrived(header, header_length, data, length, *message);
-    };
-    check(ucp_worker_set_am_recv_handler(connection.worker(), &param), "the receive handler");
+  explicit Receiver(ucx::Connection& connection) : connection_(connection) {
+    connection.handle(
+        tensor_id, [this](const ucx::Arrived& arrived) { return take(arrived); },
+        UCP_AM_FLAG_WHOLE_MSG | UCP_AM_FLAG_PERSISTENT_DATA);
   }
 
   /// Places tensors until the last message. Whether all of them arrived.
   bool run() {
-    connection_.progress_until([&] { return ended_ && under_way_ == 0; });
+    connection_.wait_until([&] { return ended_ && under_way_ == 0; });
     std::size_t tensors = 0;
     for (const Memory& memory : memories_) tensors += memory.tensors.size();
     std::printf("%s: %zu tensors placed, %zu messages refused\n", refused_ == 0 ? "PASS" : "FAIL",
@@ -54,20 +46,27 @@ class Receiver {
   }
 
  private:
-  ucs_status_t arrived(const void* header, std::size_t header_length, void* data,
-                       std::size_t length, const ucp_am_recv_param_t& param) noexcept {
+  /// The receive handler: the metadata is here, the payload may still be with the sender.
+  ucs_status_t take(const ucx::Arrived& arrived) noexcept {
     gradtail::TrailerScratch scratch;
-    const auto message = gradtail::open(header, header_length, data, length, param, scratch);
-    if (!message) return refuse(to_string(message.error()), param);
+    const auto message = arrived.open(scratch);
+    if (!message) return refuse(to_string(message.error()), arrived.param);
     if (message->metadata().wrapped_message_type == end) {
       ended_ = true;
       return UCS_OK;
     }
+    const std::size_t size = message->payload_size();
     Memory* memory = memory_for(message->metadata());
-    if (memory == nullptr || length > largest_payload) return refuse("no memory for it", param);
-    receive(*message, memory->tensors.emplace_back(length));
+    if (memory == nullptr || size > largest_payload) {
+      return refuse("no memory for it", arrived.param);
+    }
+    ++under_way_;
+    connection_.receive(*message, memory->tensors.emplace_back(size), [this](ucs_status_t status) {
+      --under_way_;
+      if (status != UCS_OK) ++refused_;
+    });
     std::printf("pass %lld: %zu bytes for %s, which %s\n",
-                static_cast<long long>(message->metadata().context_id), length,
+                static_cast<long long>(message->metadata().context_id), size,
                 to_string(memory->device).c_str(),
                 message->is_remote() ? "are still with the sender" : "came with the header");
     return UCS_OK;
@@ -83,31 +82,13 @@ class Receiver {
     return nullptr;
   }
 
-  void receive(const gradtail::ActiveMessage& message, std::vector<std::byte>& memory) {
-    ucp_request_param_t param{};
-    param.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
-    param.user_data = this;
-    param.cb.recv_am = [](void* request, ucs_status_t status, std::size_t, void* arg) {
-      static_cast<Receiver*>(arg)->finish(status);
-      ucp_request_free(request);
-    };
-    ++under_way_;
-    const ucs_status_ptr_t request = message.receive(connection_.worker(), memory, param);
-    if (!UCS_PTR_IS_PTR(request)) finish(UCS_PTR_STATUS(request));
-  }
-
-  void finish(ucs_status_t status) {
-    --under_way_;
-    if (status != UCS_OK) ++refused_;
-  }
-
   ucs_status_t refuse(const std::string& why, const ucp_am_recv_param_t& param) {
     std::fprintf(stderr, "refused: %s\n", why.c_str());
     ++refused_;
     return gradtail::refusal(param);
   }
 
-  Connection& connection_;
+  ucx::Connection& connection_;
   std::array<Memory, 2> memories_ = {
       {{{.type = 1, .index = 0}, {}}, {{.type = 1, .index = 1}, {}}}};
   std::size_t under_way_ = 0;
@@ -115,8 +96,9 @@ class Receiver {
   bool ended_ = false;
 };
 
-/// Sends `count` payloads, to the receiver's devices in turn, small and large ones.
-void send_all(Connection& connection, std::size_t count) {
+/// Sends payloads to the receiver's devices in turn, small and large ones.
+void send_all(ucx::Connection& connection) {
+  constexpr std::size_t count = 8;
   const gradtail::DevicePair maps[] = {{{.type = 1, .index = 0}, {.type = 1, .index = 0}},
                                        {{.type = 1, .index = 0}, {.type = 1, .index = 1}}};
   gradtail::IdGenerator passes(/*worker=*/1);
@@ -126,7 +108,8 @@ void send_all(Connection& connection, std::size_t count) {
     const auto request =
         gradtail::send(connection.endpoint(), tensor_id, payload, m, trailer, param);
     if (!request) throw std::runtime_error(to_string(request.error()));
-    connection.wait(*request, "a send");  // payload and trailer must stay until it is complete
+    // Payload and trailer must stay until it is complete.
+    ucx::check(connection.wait(*request), "the peer is gone");
   };
   for (std::size_t i = 0; i < count; ++i) {
     const std::vector<std::byte> payload(i % 2 == 0 ? 4096 : 16 << 20, std::byte{1});
@@ -139,17 +122,16 @@ void send_all(Connection& connection, std::size_t count) {
 }
 
 /// Whether this end did all that it should.
-bool run(const std::string& listen, const std::string& connect, std::size_t messages,
-         bool shared_memory) {
+bool run(const std::string& listen, const std::string& connect, bool shared_memory) {
   const std::string& address = listen.empty() ? connect : listen;
   const std::size_t colon = address.rfind(':');
   if (colon == std::string::npos) throw CLI::ValidationError("the address", "has no :PORT");
   const std::string host = address.substr(0, colon);
   const std::string port = address.substr(colon + 1);
-  Connection connection(shared_memory);
+  ucx::Connection connection(shared_memory);
   if (listen.empty()) {
     connection.connect(host, port);
-    send_all(connection, messages);
+    send_all(connection);
     connection.close();
     return true;
   }
@@ -165,17 +147,15 @@ int main(int argc, char** argv) {
   CLI::App app("A receiver puts each payload where its device map says, before it has moved.");
   std::string listen;
   std::string connect;
-  std::size_t messages = 8;
   bool shared_memory = false;
   auto* end = app.add_option_group("end")->require_option(1);
   end->add_option("--listen", listen, "receive there, HOST:PORT, until one sender is done");
   end->add_option("--connect", connect, "send there, HOST:PORT");
-  app.add_option("--messages", messages, "payloads to be sent")->check(CLI::Range(1, 1000));
   app.add_flag("--shared-memory", shared_memory,
                "by shared memory, at both ends; otherwise UCX chooses, by UCX_TLS");
   try {
     app.parse(argc, argv);
-    return placement::run(listen, connect, messages, shared_memory) ? 0 : 1;
+    return placement::run(listen, connect, shared_memory) ? 0 : 1;
   } catch (const CLI::Error& error) {
     return app.exit(error) == 0 ? 0 : 2;
   } catch (const std::exception& error) {

@@ -9,11 +9,11 @@
 #include <span>
 #include <string>
 
+#include "connect.hpp"
 #include "gradtail/ucx.hpp"
-#include "node.hpp"
 
-using ucx_node::Arrived;
-using ucx_node::with_flags;
+using ucx::Arrived;
+using ucx::with_flags;
 
 inline constexpr const char* transports[] = {"self", "tcp", "shm"};
 inline constexpr unsigned message_id = 7;
@@ -61,9 +61,9 @@ class Loop {
     return UCS_OK;
   }
 
-  ucx_node::Node node;
-  ucp_ep_h endpoint = node.connect(node.address());
-  ucx_node::Handler handler;
+  ucx::Node node;
+  ucp_ep_h endpoint = ucx::connect(node, ucx::address_of(node));
+  ucx::Handler handler;
   std::size_t calls = 0;
   bool receiving = false;
   ucs_status_t received = UCS_INPROGRESS;
@@ -72,7 +72,7 @@ class Loop {
   ucs_status_t finish(ucs_status_ptr_t sent) {
     ++exchanges_;
     const ucs_status_t status = node.wait(sent);
-    node.progress_until([&] { return calls == exchanges_ && !receiving; }, "receive");
+    node.progress_until([&] { return calls == exchanges_ && !receiving; });
     return status;
   }
 

@@ -11,9 +11,9 @@
 #include <vector>
 
 // Before the page includes them: in there a namespace is open.
+#include "connect.hpp"
 #include "gradtail/gradtail.hpp"
 #include "gradtail/ucx.hpp"
-#include "node.hpp"
 #include "page.hpp"
 
 namespace page {
@@ -63,8 +63,8 @@ struct Ends {
   Ends(const Ends&) = delete;
   Ends& operator=(const Ends&) = delete;
 
-  ucx_node::Node node{"tcp"};
-  ucp_ep_h endpoint = node.connect(node.address());
+  ucx::Node node{"tcp"};
+  ucp_ep_h endpoint = ucx::connect(node, ucx::address_of(node));
 };
 
 }  // namespace
@@ -78,7 +78,7 @@ TEST_CASE("the page's sender and receiver understand each other, eager and rende
     const std::vector<float> values = outgoing->activations;
     const gradtail::AutogradMetadata metadata{.context_id = 9, .device_map = devices};
     REQUIRE(send_activations(ends.endpoint, std::move(outgoing), metadata));
-    ends.node.progress_until([&] { return handled.context_id == 9 && !statuses.empty(); }, "page");
+    ends.node.progress_until([&] { return handled.context_id == 9 && !statuses.empty(); });
     CHECK(statuses == std::vector{UCS_OK});
     CHECK(asked.context_id == 9);
     CHECK(handled == metadata);
@@ -91,13 +91,13 @@ TEST_CASE("the page's receiver refuses what is damaged or too large, and goes on
   const ucp_request_param_t param{};
   CHECK(ends.node.wait(ucp_am_send_nbx(ends.endpoint, activations_id, "?", 1, "", 0, &param)) ==
         UCS_OK);
-  ends.node.progress_until([&] { return !failure.empty(); }, "the refusal");
+  ends.node.progress_until([&] { return !failure.empty(); });
   CHECK(failure.starts_with("absent"));
 
   auto outgoing = std::make_unique<Outgoing>();
   outgoing->activations.resize(largest_payload / sizeof(float) + 1);
   REQUIRE(send_activations(ends.endpoint, std::move(outgoing), {}));
-  ends.node.progress_until([&] { return !statuses.empty(); }, "the sender's status");
+  ends.node.progress_until([&] { return !statuses.empty(); });
   CHECK(statuses == std::vector{UCS_ERR_REJECTED});
   CHECK(payload.empty());
 
@@ -107,7 +107,7 @@ TEST_CASE("the page's receiver refuses what is damaged or too large, and goes on
 
   outgoing = std::make_unique<Outgoing>();
   REQUIRE(send_activations(ends.endpoint, std::move(outgoing), {.context_id = 9}));
-  ends.node.progress_until([&] { return handled.context_id == 9; }, "the next message");
+  ends.node.progress_until([&] { return handled.context_id == 9; });
 }
 
 TEST_CASE("the page's pieces arrive as one payload") {
@@ -118,7 +118,7 @@ TEST_CASE("the page's pieces arrive as one payload") {
                                             {second.data(), second.size()}};
   gradtail::Trailer trailer;
   REQUIRE(send_pieces(ends.endpoint, pieces, trailer, {}));
-  ends.node.progress_until([&] { return handled.context_id == 7; }, "the pieces");
+  ends.node.progress_until([&] { return handled.context_id == 7; });
   const std::string whole = first + second;
   CHECK(std::ranges::equal(payload, std::as_bytes(std::span(whole))));
 }

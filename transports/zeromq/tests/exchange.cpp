@@ -17,7 +17,6 @@
 #include "two_processes.hpp"
 
 using exchange::Bytes;
-using exchange::Damage;
 using exchange::require;
 using Frames = std::vector<zmq::message_t>;
 
@@ -56,13 +55,9 @@ zmq::message_t frame_in(const std::shared_ptr<Bytes>& block, std::size_t at, std
 
 zmq::message_t copy_of(std::span<const std::byte> bytes) { return {bytes.data(), bytes.size()}; }
 
-std::span<const std::byte> bytes_of(const zmq::message_t& frame) {
-  return {frame.data<std::byte>(), frame.size()};
-}
-
 /// Payload and trailer in one frame, over the memory that the payload was made in.
 Frames one_frame(std::size_t number) {
-  const exchange::Message request = exchange::request(number);
+  const exchange::Request request = exchange::request(number);
   const auto block = std::make_shared<Bytes>(exchange::payload_of(number));
   block->resize(request.payload_size + gradtail::max_trailer_size);
   ++lent;
@@ -70,32 +65,13 @@ Frames one_frame(std::size_t number) {
                                   new std::shared_ptr<Bytes>(block));
   require(message.has_value() && message->data() == block->data(), "the payload was copied");
   Frames frames;
-  if (request.damage == Damage::none) {
-    frames.push_back(std::move(*message));
-    return frames;
-  }
-  Bytes damaged(bytes_of(*message).begin(), bytes_of(*message).end());
-  exchange::damage(damaged, request.damage, message->size() - request.payload_size);
-  frames.push_back(copy_of(damaged));
+  frames.push_back(std::move(*message));
   return frames;
-}
-
-void damage(Frames& frames, Damage damage) {
-  Bytes trailer(bytes_of(frames.back()).begin(), bytes_of(frames.back()).end());
-  exchange::damage_trailer(trailer, damage);
-  frames.pop_back();
-  if (damage != Damage::missing) frames.push_back(copy_of(trailer));
-  if (damage != Damage::cut_front) return;
-  for (zmq::message_t& frame : frames) {
-    if (frame.empty()) continue;
-    frame = copy_of(bytes_of(frame).subspan(1));
-    return;
-  }
 }
 
 /// Frames in one block of memory, and the trailer's.
 Frames several_frames(std::size_t number) {
-  const exchange::Message request = exchange::request(number);
+  const exchange::Request request = exchange::request(number);
   const auto block = std::make_shared<Bytes>(exchange::payload_of(number));
   Frames frames;
   std::size_t at = 0;
@@ -106,7 +82,22 @@ Frames several_frames(std::size_t number) {
   }
   require(gradtail::append(frames, request.metadata).has_value(), "the metadata was refused");
   require(frames.front().data() == block->data(), "the payload was copied");
-  if (request.damage != Damage::none) damage(frames, request.damage);
+  return frames;
+}
+
+Frames make_request(std::size_t number) {
+  const bool is_one = payload_frames(number) == 0;
+  if (exchange::request(number).damage == exchange::Damage::none) {
+    return is_one ? one_frame(number) : several_frames(number);
+  }
+  const exchange::Raw damaged = exchange::damaged(number);
+  Frames frames;
+  if (is_one) {
+    frames.push_back(copy_of(damaged.bytes));
+  } else {
+    frames.push_back(copy_of(damaged.payload()));
+    frames.push_back(copy_of(damaged.trailer()));
+  }
   return frames;
 }
 
@@ -123,45 +114,34 @@ void call(std::uint16_t port) {
     zmq::socket_t socket = socket_of(context, zmq::socket_type::dealer);
     socket.connect("tcp://127.0.0.1:" + std::to_string(port));
     for (std::size_t number = 0; number < exchange::count; ++number) {
-      Frames request = payload_frames(number) == 0 ? one_frame(number) : several_frames(number);
+      Frames request = make_request(number);
       require(zmq::send_multipart(socket, request).has_value(), "could not send");
       Frames answer = receive(socket);
       gradtail::TrailerScratch scratch;
-      const auto trailer = gradtail::strip(answer, scratch);
-      require(trailer && trailer->metadata() == exchange::answer_metadata(number),
-              "the metadata of answer " + std::to_string(number) + " differs");
-      require(answer.size() == 1, "the answer has " + std::to_string(answer.size()) + " frames");
-      exchange::check_answer(number, answer.front().to_string_view());
+      const auto stripped = gradtail::strip(answer, scratch);
+      require(stripped && answer.size() == 1, "an answer of another form");
+      exchange::check_answer(number, stripped->metadata(), exchange::pieces_of(answer));
     }
   }
   require(lent == 0, std::to_string(lent) + " blocks were never given back");
 }
 
-/// Takes the last frame off: the others are the payload.
-std::string strip_frames(std::size_t number, Frames& frames) {
-  const void* first = frames.front().data();
-  gradtail::TrailerScratch scratch;
-  const auto stripped = gradtail::strip(frames, scratch);
-  const gradtail::Error* error = stripped ? nullptr : &stripped.error();
-  exchange::check_opened(number, stripped ? &stripped->metadata() : nullptr, error);
-  if (stripped) {
-    require(frames.front().data() == first, "the payload was copied");
-    exchange::PayloadCheck payload(number);
-    for (const zmq::message_t& frame : frames) payload.add(bytes_of(frame));
-    payload.finish();
-  }
-  return exchange::answer(error);
-}
-
 /// Checks the request and returns the answer.
 std::string take(std::size_t number, Frames& frames) {
   gradtail::TrailerScratch scratch;
-  if (payload_frames(number) == 1) return strip_frames(number, frames);
-  if (payload_frames(number) != 0) {
-    return exchange::check_request(number, gradtail::open(frames, scratch), frames);
+  if (payload_frames(number) == 0) {
+    require(frames.size() == 1, "one frame became several");
+    return exchange::answer(number, gradtail::open(frames.front()), frames);
   }
-  require(frames.size() == 1, "one frame became several");
-  return exchange::check_request(number, gradtail::open(frames.front()), frames);
+  const std::string text = exchange::answer(number, gradtail::open(frames, scratch), frames);
+  const exchange::Pieces before = exchange::pieces_of(frames);
+  const auto stripped = gradtail::strip(frames, scratch);
+  exchange::answer(number, stripped);
+  if (stripped) {
+    exchange::check_payload(number, exchange::pieces_of(frames));
+    exchange::check_in_place(exchange::pieces_of(frames), before);
+  }
+  return text;
 }
 
 void serve(const two_processes::Ready& ready) {

@@ -2,19 +2,18 @@
 // One end of a libtorch RPC between two workers on this machine.
 #pragma once
 
-#include <torch/csrc/distributed/rpc/tensorpipe_agent.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <utility>
 #include <vector>
+
+#include "../../transports/torch/example/agent.hpp"
 
 namespace end_to_end {
 
@@ -24,7 +23,6 @@ namespace rpc = torch::distributed::rpc;
 using Handler = std::function<std::vector<char>(const rpc::Message& request)>;
 
 inline constexpr const char* process_key = "server's process";
-inline constexpr const char* end_key = "caller's end";
 
 inline auto message_of(std::vector<char> payload, rpc::MessageType type) {
   return c10::make_intrusive<rpc::Message>(std::move(payload), std::vector<at::Tensor>{}, type);
@@ -52,31 +50,29 @@ inline c10::StrongTypePtr type_of(const c10::QualifiedName& name) {
   return {nullptr, c10::DictType::create(c10::StringType::get(), c10::StringType::get())};
 }
 
-/// The server waits by it for the end of the caller's requests.
-inline auto make_store(std::uint16_t port, bool is_server) {
-  c10d::TCPStoreOptions options;
-  options.port = port;
-  options.isServer = is_server;
-  options.waitWorkers = false;
-  options.timeout = std::chrono::seconds(is_server ? 3600 : 10);
-  return c10::make_intrusive<c10d::TCPStore>("127.0.0.1", options);
-}
-
-/// On TCP, as between machines. The current agent is what readWrappedPayload asks for its types.
-inline auto start(c10::intrusive_ptr<c10d::TCPStore> store, rpc::worker_id_t worker,
-                  Handler handler) {
-  setenv("TP_SOCKET_IFNAME", "lo", 0);
-  const std::vector<std::string> transports{"uv"};
-  const std::vector<std::string> channels{"basic"};
-  const rpc::TensorPipeRpcBackendOptions options(2, transports, channels, 20.0F, "");
-  auto agent = std::make_shared<rpc::TensorPipeAgent>(
-      std::move(store), "worker" + std::to_string(worker), worker, 2, options,
-      std::unordered_map<std::string, rpc::DeviceMap>{}, std::vector<c10::Device>{},
-      std::make_unique<Callback>(std::move(handler)));
+/// The current agent is what readWrappedPayload asks for its types.
+inline torch_agent::Agent start(const torch_agent::Store& store, int worker, Handler handler) {
+  auto agent =
+      torch_agent::make_agent(worker, store, "lo", std::make_unique<Callback>(std::move(handler)));
   agent->setTypeResolver(std::make_shared<rpc::TypeResolver>(type_of));
   agent->start();
   rpc::RpcAgent::setCurrentRpcAgent(agent);
   return agent;
+}
+
+inline void stop(int worker, const torch_agent::Store& store, rpc::TensorPipeAgent& agent) {
+  torch_agent::leave(worker, store, agent);
+  rpc::RpcAgent::setCurrentRpcAgent(nullptr);
+}
+
+/// The server, worker 0, serves until the caller, worker 1, ends. Calls `ready` with the port of
+/// its store, chosen by the kernel.
+inline void serve(const std::function<void(std::uint16_t port)>& ready, Handler handler) {
+  const auto store = torch_agent::make_store(0, "127.0.0.1", 0, std::chrono::hours(1));
+  const std::string process = std::to_string(getpid());
+  store->set(process_key, std::vector<std::uint8_t>{process.begin(), process.end()});
+  ready(store->getPort());
+  stop(0, store, *start(store, 0, std::move(handler)));
 }
 
 inline pid_t process_in(c10d::TCPStore& store) {
@@ -84,35 +80,15 @@ inline pid_t process_in(c10d::TCPStore& store) {
   return std::stoi(std::string(text.begin(), text.end()));
 }
 
-inline void stop(rpc::TensorPipeAgent& agent) {
-  agent.join(true, 30);
-  agent.shutdown();
-  rpc::RpcAgent::setCurrentRpcAgent(nullptr);
-}
-
-/// The server, worker 0, serves until the caller, worker 1, ends. Calls `ready` with the port of
-/// its store, chosen by the kernel.
-inline void serve(const std::function<void(std::uint16_t port)>& ready, Handler handler) {
-  auto store = make_store(0, true);
-  const std::string process = std::to_string(getpid());
-  store->set(process_key, {process.begin(), process.end()});
-  ready(store->getPort());
-  stop(*start(store, 0, std::move(handler)));
-  store->wait({end_key});  // it ends with this process, and the caller's agent needs it to stop
-}
-
 /// Worker 1, while it lives.
 class Caller {
  public:
   explicit Caller(std::uint16_t port)
-      : store_(make_store(port, false)),
+      : store_(torch_agent::make_store(1, "127.0.0.1", port)),
         server_process_(process_in(*store_)),
         agent_(start(store_, 1, [](const rpc::Message&) -> std::vector<char> { return {}; })),
         server_(agent_->getWorkerInfo(rpc::worker_id_t{0})) {}
-  ~Caller() {
-    stop(*agent_);
-    store_->set(end_key, {});
-  }
+  ~Caller() { stop(1, store_, *agent_); }
   Caller(const Caller&) = delete;
   Caller& operator=(const Caller&) = delete;
 
@@ -128,9 +104,9 @@ class Caller {
   [[nodiscard]] pid_t server_process() const { return server_process_; }
 
  private:
-  c10::intrusive_ptr<c10d::TCPStore> store_;
+  torch_agent::Store store_;
   pid_t server_process_;
-  std::shared_ptr<rpc::TensorPipeAgent> agent_;
+  torch_agent::Agent agent_;
   const rpc::WorkerInfo& server_;
 };
 

@@ -26,19 +26,22 @@ void without_libuv(Options& options) {
 }
 
 /// The store: worker 0 holds it (on a port that the kernel chooses if `port` is 0), and worker 1
-/// connects to it. Throws if that isn't possible within a minute.
-inline Store make_store(int worker, const std::string& host, std::uint16_t port) {
+/// connects to it. Throws if that isn't possible in this time, which is also how long the agents
+/// wait for each other.
+inline Store make_store(int worker, const std::string& host, std::uint16_t port,
+                        std::chrono::seconds patience = std::chrono::minutes(1)) {
   c10d::TCPStoreOptions options;
   options.port = port;
   options.isServer = worker == 0;
   options.waitWorkers = false;
-  options.timeout = std::chrono::minutes(1);
+  options.timeout = patience;
   without_libuv(options);
   return c10::make_intrusive<c10d::TCPStore>(host, options);
 }
 
-/// Waits until the other worker is there too; throws if it doesn't come within a minute. The other
-/// worker connects to an address of this network interface. Call it before there are other threads.
+/// An agent to be started. Waits until the other worker is there too; throws if it doesn't come.
+/// The other worker connects to an address of this network interface. Call it before there are
+/// other threads.
 inline Agent make_agent(int worker, const Store& store, const std::string& interface,
                         std::unique_ptr<rpc::RequestCallback> handler) {
   setenv("TP_SOCKET_IFNAME", interface.c_str(), 1);
@@ -46,16 +49,14 @@ inline Agent make_agent(int worker, const Store& store, const std::string& inter
   const std::vector<std::string> channels{"basic"};
   constexpr float seconds = 20;  // until a request counts as failed
   const rpc::TensorPipeRpcBackendOptions options(4, transports, channels, seconds, "");
-  auto agent = std::make_shared<rpc::TensorPipeAgent>(
-      store, "worker" + std::to_string(worker), static_cast<rpc::worker_id_t>(worker), 2, options,
-      std::unordered_map<std::string, rpc::DeviceMap>{}, std::vector<c10::Device>{},
-      std::move(handler));
-  agent->start();
-  return agent;
+  return std::make_shared<rpc::TensorPipeAgent>(store, "worker" + std::to_string(worker),
+                                                static_cast<rpc::worker_id_t>(worker), 2, options,
+                                                std::unordered_map<std::string, rpc::DeviceMap>{},
+                                                std::vector<c10::Device>{}, std::move(handler));
 }
 
 /// Answers requests until both workers have called this. Throws if the other one is gone, or takes
-/// longer than a minute.
+/// longer than the store's patience.
 inline void leave(int worker, const Store& store, rpc::TensorPipeAgent& agent) {
   constexpr const char* left = "worker 1 has left";  // the store must not end before
   agent.join(true, 0);

@@ -239,6 +239,7 @@ int main(int argc, char** argv) {
     const torch_agent::Store store = torch_agent::make_store(rank, host, port);
     static const torch_agent::Agent agent = torch_agent::make_agent(
         rank, store, interface, std::make_unique<Handler>(rank == 1 ? &layer : nullptr));
+    agent->start();
     const bool good = rank == 1 || train_both(*agent, steps);
     torch_agent::leave(rank, store, *agent);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;

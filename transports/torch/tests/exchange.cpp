@@ -86,6 +86,7 @@ void serve(const two_processes::Ready& ready) {
   ready(store->getPort());
   std::atomic<std::size_t> handled = 0;
   const auto agent = torch_agent::make_agent(0, store, "lo", std::make_unique<Handler>(handled));
+  agent->start();
   torch_agent::leave(0, store, *agent);
   require(handled == exchange::count, "handled " + std::to_string(handled) + " requests");
 }
@@ -105,6 +106,7 @@ void call(std::uint16_t port) {
   std::atomic<std::size_t> handled = 0;
   const auto store = torch_agent::make_store(1, "127.0.0.1", port);
   const auto agent = torch_agent::make_agent(1, store, "lo", std::make_unique<Handler>(handled));
+  agent->start();
   for (std::size_t number = 0; number < exchange::count; ++number) call_once(*agent, number);
   torch_agent::leave(1, store, *agent);
 }

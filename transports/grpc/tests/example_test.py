@@ -5,7 +5,6 @@ code with the library: example_test.py PATH_TO_grpc_stream."""
 
 import concurrent.futures
 import pathlib
-import socket
 import struct
 import sys
 import unittest
@@ -82,10 +81,8 @@ class Server(testing.ExampleTest):
 
 class Client(testing.ExampleTest):
     def test_a_server_that_is_not_there_is_an_error(self):
-        with socket.socket() as unused:
-            unused.bind(("127.0.0.1", 0))
-            address = "127.0.0.1:%d" % unused.getsockname()[1]
-            self.expect(self.run_program("--connect", address), 1, f"{address}: code 14")
+        address = f"127.0.0.1:{testing.free_port()}"
+        self.expect(self.run_program("--connect", address), 1, f"{address}: code 14")
 
     def call(self, answer_to):
         """Our client's result, and a server in Python that answers so."""

@@ -5,7 +5,6 @@
 import pathlib
 import re
 import signal
-import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "examples" / "support"))
@@ -14,8 +13,7 @@ import testing  # noqa: E402
 
 class TorchTwoWorkers(testing.ExampleTest):
     def start_workers(self, *arguments):
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
+        port = testing.free_port()
         return [self.start(f"--rank={rank}", f"--port={port}", *arguments) for rank in (0, 1)]
 
     def test_two_workers_learn_what_one_process_learns(self):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What RPCs with autograd and training steps cost: time, CPU, allocations, peak memory.
+"""What RPCs with autograd and training steps cost: time and allocations.
 
 Three pairs of workers take turns, so that all see the same machine: plain PyTorch, trailers on calls
 alone, and trailers on all kinds of messages. A pair may be slow for many rounds, by where the system
@@ -121,15 +121,6 @@ def operations(rpc, job):
             "16 MiB": lambda: calls(rpc, take, (bytes(16 << 20), a))}[job]()
 
 
-def reset_peak():
-    pathlib.Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak_kib():
-    status = pathlib.Path("/proc/self/status").read_text(encoding="utf-8")
-    return int(status.split("VmHWM:")[1].split()[0])
-
-
 def allocated():
     """Allocations and bytes of this process so far, where they are counted."""
     counted = ctypes.CDLL(None).counted_allocations
@@ -138,21 +129,15 @@ def allocated():
 
 
 def turn(rpc, job, counting):
-    """One turn: the median time of its operations, and what both workers took for each."""
+    """One turn: the median time of its operations, and what both workers allocated for each."""
     number = JOBS[job][0]
     both = [lambda call: call(), lambda call: rpc.rpc_sync("server", call)]
     times = operations(rpc, job)
     for _ in range(8):
         next(times)
-    for where in both:
-        where(reset_peak)
     before = [where(allocated) for where in both] if counting else None
-    cpu = -sum(where(time.process_time) for where in both)
-    median = statistics.median(next(times) for _ in range(number))
-    cpu += sum(where(time.process_time) for where in both)
+    said = {"time": statistics.median(next(times) for _ in range(number)) / 1000}
     after = [where(allocated) for where in both] if counting else None
-    said = {"time": median / 1000, "cpu": cpu / number * 1e6,
-            "peak_kib": [where(peak_kib) for where in both]}
     times.close()
     if counting:
         spent = [[b - a for a, b in zip(*pair)] for pair in zip(before, after)]
@@ -235,7 +220,7 @@ def measure(library, counter, rounds):
                     for way in random.sample(list(WAYS), len(WAYS)):
                         said = pairs[way].turn(job)
                         if number:  # the first warms up
-                            turns[job][way].append(said)
+                            turns[job][way].append(said["time"])
             print(f"round {first + number} of {rounds}", file=sys.stderr)
     with running(library, WAYS, counter) as pairs:
         for way in WAYS:
@@ -243,16 +228,11 @@ def measure(library, counter, rounds):
                 said = pairs[way].turn(job)
                 result[job][way].update(allocations=said["allocations"], bytes=said["bytes"])
     for job, ways in turns.items():
-        for way, said in ways.items():
-            result[job][way].update(
-                peak_mib=statistics.median(sum(row["peak_kib"]) for row in said) / 1024)
-            for kind in ("time", "cpu"):
-                all_turns = [round(row[kind], 1) for row in said]
-                result[job][way][f"{kind}_us"] = statistics.median(all_turns)
-                result[job][way][f"{kind}_us_of_turns"] = all_turns
-        for kind in ("time", "cpu"):
-            result[job][f"{kind}_ratios"] = {f"{new} / {old}": interval(
-                [b[kind] / a[kind] for a, b in zip(ways[old], ways[new])]) for new, old in PAIRS}
+        for way, times in ways.items():
+            result[job][way].update(time_us=statistics.median(times),
+                                    time_us_of_turns=[round(time, 1) for time in times])
+        result[job]["time_ratios"] = {f"{new} / {old}": interval(
+            [b / a for a, b in zip(ways[old], ways[new])]) for new, old in PAIRS}
     return result
 
 
@@ -287,12 +267,10 @@ def main():
         print(f"{job}: {words}")
         for way in WAYS:
             row = result[job][way]
-            print(f"  {way}: {row['time_us']:.0f} us, {row['cpu_us']:.0f} us of CPU, "
-                  f"{row['allocations']:.0f} allocations of {row['bytes'] / 2**20:.3f} MiB, "
-                  f"peak {row['peak_mib']:.0f} MiB")
-        for kind in ("time", "cpu"):
-            for pair, ratio in result[job][f"{kind}_ratios"].items():
-                print("  {}, {}: {:.3f} ({:.3f} to {:.3f})".format(kind, pair, *ratio))
+            print(f"  {way}: {row['time_us']:.0f} us, {row['allocations']:.0f} allocations of "
+                  f"{row['bytes'] / 2**20:.3f} MiB")
+        for pair, ratio in result[job]["time_ratios"].items():
+            print("  {}: {:.3f} ({:.3f} to {:.3f})".format(pair, *ratio))
     return 0
 
 

@@ -88,7 +88,7 @@ class Rows:
     def summary(self, name):
         row = self.rows[name]
         line = {"ns": self.median(name), "spread": self.spread(name)}
-        if not name.startswith(("payload/", "loop")):
+        if name != "loop":
             floor = self.ratio(name, "write/floor" if name.startswith("write/") else "read/floor")
             line.update({"x floor": floor} if floor else {})
         line.update({key: value for key, value in row.items() if key != "rounds"})
@@ -99,11 +99,6 @@ class Rows:
 def goals(rows, text_size):
     """[what, measured, bound, unit] of each goal that was measured."""
     found = [[what, rows.ratio(row, base), bound, "x"] for what, row, base, bound in RATIOS]
-    for what, prefix in (("write_trailer", "payload/write"), ("open", "payload/open"),
-                         ("strip", "payload/strip")):
-        fastest, *_, slowest = rows.by_time(prefix) or [None, None]
-        found.append([f"{what}, payloads of 64 B to 256 MiB", rows.ratio(slowest, fastest), 1.1,
-                      "x"])
     for name in rows.by_time("reject/")[-1:]:
         found.append(["slowest refusal", rows.median(name), 1000, "ns"])
     allocations = [row["allocations"] for name, row in rows.rows.items()

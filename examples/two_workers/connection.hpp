@@ -20,8 +20,6 @@
 namespace two_workers {
 
 using asio::ip::tcp;
-using support::say;
-using support::text;
 using Bytes = std::span<const std::byte>;
 
 static_assert(std::endian::native == std::endian::little, "numbers are sent as they are in memory");

@@ -2,6 +2,7 @@
 // Starts the two processes, joined by TCP, and reports what became of them.
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdlib>
 
 #include "program.hpp"
@@ -10,9 +11,6 @@
 
 namespace two_workers {
 namespace {
-
-using support::format;
-using support::say_result;
 
 constexpr const char* about =
     R"(Two processes train one classifier over TCP, joined by gradtail's trailers.
@@ -95,15 +93,15 @@ bool guarded(const char* worker, Run run) {
     run();
     return true;
   } catch (const std::exception& error) {
-    support::complain(worker, error.what());
+    complain(worker, error.what());
     return false;
   }
 }
 
 int run(const Options& options) {
-  Flowers flowers = support::read_iris(options.data, static_cast<std::int64_t>(options.in_flight));
+  Flowers flowers = read_iris(options.data, static_cast<std::int64_t>(options.in_flight));
   const std::array<int, 2> ends = make_connection();
-  support::Child child([&] {
+  Child child([&] {
     ::close(ends[0]);  // or worker 1 would never see that worker 0 is gone
     return guarded("worker 1", [&] { Worker1(ends[1], options).run(); }) ? EXIT_SUCCESS
                                                                          : EXIT_FAILURE;
@@ -148,8 +146,17 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--verbose", options.verbose, "print the metadata of each message");
   app.add_option("--data", options.data, "the iris data (default: the file in the source tree)");
-  return support::run_program(app, argc, argv, [&] {
+  try {
+    app.parse(argc, argv);
     for (const std::string& fault : faults) two_workers::apply_fault(fault, options);
     return two_workers::run(options);
-  });
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    two_workers::complain("two_workers", std::string(error.what()) + "\ntwo_workers: see --help");
+    return 2;
+  } catch (const std::exception& error) {
+    two_workers::complain("two_workers", error.what());
+    return EXIT_FAILURE;
+  }
 }

@@ -12,9 +12,6 @@
 
 namespace two_workers {
 
-using support::class_count;
-using support::feature_count;
-using support::Matrix;
 inline constexpr int hidden_count = 16;
 
 /// A matrix, or a part of a receive buffer seen as one.

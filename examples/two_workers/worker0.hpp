@@ -13,8 +13,6 @@
 
 namespace two_workers {
 
-using support::Flowers;
-
 /// Copies of the flowers with these numbers, in this order.
 inline Flowers pick(const Flowers& flowers, std::span<const int> rows) {
   const Eigen::Map<const Eigen::ArrayXi> indices(rows.data(),
@@ -122,8 +120,8 @@ class Worker0 {
     const auto rows = static_cast<double>(drawn.size());
     progress_.show(++outcome_.steps, [&] {
       return text("  epoch ", outcome_.steps, " of ", options_.epochs,
-                  support::format("   loss %.4f", report.loss / rows),
-                  support::format("   accuracy %5.1f %%", report.correct / rows * 100));
+                  format("   loss %.4f", report.loss / rows),
+                  format("   accuracy %5.1f %%", report.correct / rows * 100));
     });
   }
 
@@ -197,7 +195,7 @@ class Worker0 {
   gradtail::IdGenerator ids_{0};
   std::mt19937_64 random_;
   std::vector<int> order_;
-  support::Progress progress_;
+  Progress progress_;
   Outcome outcome_;
 
   // The step under way. Payloads are sent from here, and maybe again: they stay until worker 1 has

@@ -17,7 +17,7 @@
 
 #include "program.hpp"
 
-namespace support {
+namespace two_workers {
 
 /// Row after row, as in a payload.
 using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -91,4 +91,4 @@ inline std::array<double, feature_count + 1> parse_line(const std::string& line)
   return flowers;
 }
 
-}  // namespace support
+}  // namespace two_workers

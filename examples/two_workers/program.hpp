@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What each example program needs around its subject: a command line, lines of output, a child.
+// What is around the training: lines of output, and a child process.
 #pragma once
 
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -18,7 +17,7 @@
 #include <system_error>
 #include <thread>
 
-namespace support {
+namespace two_workers {
 
 /// All parts in one string.
 template <class... Parts>
@@ -57,25 +56,6 @@ inline void complain(const std::string& name, const std::string& what) {
 /// Prints one line of a table of results.
 inline void say_result(const char* name, const std::string& value, const std::string& remark) {
   say(format("  %-28s %12s   %s", name, value.c_str(), remark.c_str()));
-}
-
-/// Parses the command line, runs `body` and returns the program's exit status: the body's; 1 if it
-/// throws a std::exception; 2 for wrong arguments, which the body may report as CLI::ParseError
-/// too.
-template <class Body>
-[[nodiscard]] int run_program(CLI::App& app, int argc, char** argv, Body body) {
-  try {
-    app.parse(argc, argv);
-    return body();
-  } catch (const CLI::Success& success) {
-    return app.exit(success);
-  } catch (const CLI::ParseError& error) {
-    complain(app.get_name(), text(error.what(), "\n", app.get_name(), ": see --help"));
-    return 2;
-  } catch (const std::exception& error) {
-    complain(app.get_name(), error.what());
-    return EXIT_FAILURE;
-  }
 }
 
 /// Whether to show the progress of step `done`, the first being 1: some ten times, or on a terminal
@@ -138,4 +118,4 @@ class Child {
   int status_ = 0;
 };
 
-}  // namespace support
+}  // namespace two_workers

@@ -19,30 +19,31 @@
 #include <vector>
 
 #include "gradtail/gradtail.hpp"
+#include "page.hpp"
 #include "printing.hpp"
 #include "reference.hpp"
 
 using reference::Bytes;
 
-namespace {
+namespace page {
 
-Bytes consumed;
-std::string failure;
 std::vector<std::error_code> ends;
-
-bool fail(const gradtail::Error& error) {
-  failure = to_string(error);
-  return false;
-}
-
-void consume(std::span<const std::byte> piece) {
-  consumed.insert(consumed.end(), piece.begin(), piece.end());
-}
 
 void sent(std::error_code error) { ends.push_back(error); }
 void received(std::error_code error) { ends.push_back(error); }
 
 #include "asio.inc"
+
+}  // namespace page
+
+using namespace page;
+
+namespace {
+
+Bytes handled() {
+  const auto bytes = std::as_bytes(std::span(handled_payload));
+  return {bytes.begin(), bytes.end()};
+}
 
 /// Two connected sockets of one service.
 struct Connection {
@@ -51,7 +52,7 @@ struct Connection {
     tcp::acceptor acceptor(io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
     first.connect(acceptor.local_endpoint());
     acceptor.accept(second);
-    consumed.clear();
+    handled_payload.clear();
     ends.clear();
     failure.clear();
   }
@@ -70,16 +71,16 @@ std::shared_ptr<Incoming> blocks_of(std::initializer_list<std::size_t> sizes) {
 /// Two connected sockets that keep messages whole.
 struct Packets {
   Packets() {
-    REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends.data()) == 0);
-    consumed.clear();
+    REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets.data()) == 0);
+    handled_payload.clear();
   }
   Packets(const Packets&) = delete;
   Packets& operator=(const Packets&) = delete;
   ~Packets() {
-    for (const int end : ends) close(end);
+    for (const int socket : sockets) close(socket);
   }
 
-  std::array<int, 2> ends{};
+  std::array<int, 2> sockets{};
 };
 
 }  // namespace
@@ -121,7 +122,7 @@ TEST_CASE("what the Asio page sends it receives, wherever the blocks end") {
     receive(connection.second, blocks_of({at, 7, 100}));
     connection.io.run();
     CHECK(ends == std::vector<std::error_code>(2));
-    CHECK(consumed == payload);
+    CHECK(handled() == payload);
     CHECK(failure.empty());
   }
 }
@@ -152,19 +153,19 @@ TEST_CASE("what the POSIX page sends it receives, wherever the buffers end") {
   const Bytes payload = reference::payload_of(20);
   for (std::size_t at = 0; at <= 20 + 72; ++at) {
     const Packets packets;
-    REQUIRE(send_whole(packets.ends[0], payload, reference::mapped));
+    REQUIRE(send_whole(packets.sockets[0], payload, reference::mapped));
     Bytes memory(300, std::byte{0xEE});
     iovec room[] = {{memory.data(), at}, {memory.data() + at, 5}, {memory.data() + at + 5, 150}};
-    REQUIRE(receive_whole(packets.ends[1], room));
-    CHECK(consumed == payload);
+    REQUIRE(receive_whole(packets.sockets[1], room));
+    CHECK(handled() == payload);
   }
 }
 
 TEST_CASE("the POSIX page refuses what its buffers have no room for") {
   const Packets packets;
-  REQUIRE(send_whole(packets.ends[0], Bytes(20), reference::forward));
+  REQUIRE(send_whole(packets.sockets[0], Bytes(20), reference::forward));
   Bytes memory(83);
   iovec room[] = {{memory.data(), memory.size()}};
-  CHECK_FALSE(receive_whole(packets.ends[1], room));
-  CHECK_FALSE(send_whole(packets.ends[0], Bytes(20), {.context_id = -2}));
+  CHECK_FALSE(receive_whole(packets.sockets[1], room));
+  CHECK_FALSE(send_whole(packets.sockets[0], Bytes(20), {.context_id = -2}));
 }

@@ -48,9 +48,9 @@ class Room {
 /// Sends the message's size, the payload and the trailer, each from where it is.
 void send(tcp::socket& socket, Piece payload, Piece trailer) {
   const std::uint64_t size = payload.size() + trailer.size();
-  const std::array<asio::const_buffer, 3> buffers = {
-      asio::buffer(&size, sizeof size), asio::buffer(payload.data(), payload.size()),
-      asio::buffer(trailer.data(), trailer.size())};
+  const std::array<asio::const_buffer, 3> buffers = {asio::buffer(&size, sizeof size),
+                                                     asio::buffer(payload.data(), payload.size()),
+                                                     asio::buffer(trailer.data(), trailer.size())};
   asio::write(socket, buffers);
 }
 

@@ -161,28 +161,6 @@ TEST_CASE("payloads cut anywhere, even in the trailer, are read the same") {
   }
 }
 
-TEST_CASE("damage, truncation and messages without a trailer are reported by name") {
-  const Bytes message = reference::message_of(17, metadata);
-  Bytes damaged = message;
-  damaged[20] ^= std::byte{1};
-  const std::size_t n = message.size();
-  const struct {
-    Bytes bytes;
-    Error error;
-  } rows[] = {
-      {{}, {Code::absent, Check::magic, Field::none, 0}},
-      {reference::payload_of(17), {Code::absent, Check::magic, Field::none, 13}},
-      {damaged, {Code::corrupt, Check::checksum, Field::none, n - 8}},
-      {Bytes(message.end() - 16, message.end()),
-       {Code::corrupt, Check::trailer_size, Field::none, 0}},
-  };
-  for (auto [bytes, error] : rows) {
-    const Received whole = cut(bytes, 1000);
-    TrailerScratch scratch;
-    CHECK(whole.open(scratch).error() == error);
-  }
-}
-
 TEST_CASE("a trailer over the caller's limit is refused") {
   Bytes bytes = reference::trailer_of(metadata, 0);
   const Received whole = cut(bytes, 1000);

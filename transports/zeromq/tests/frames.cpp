@@ -59,32 +59,6 @@ TEST_CASE("frames that a trailer is refused for stay as they are") {
   CHECK(addresses(frames) == before);
 }
 
-TEST_CASE("frames are segments, and the payload's are where they were") {
-  const Bytes message = reference::message_of(100, reference::mapped);
-  for (std::size_t a = 0; a <= message.size(); a += 7) {
-    for (std::size_t b = 0; a + b <= message.size(); b += 5) {
-      const Frames frames = cut(message, {a, b});
-      TrailerScratch scratch;
-      const auto opened = gradtail::open(frames, scratch);
-      REQUIRE(opened);
-      CHECK(opened->metadata() == reference::mapped);
-      CHECK(joined(opened->payload()) == reference::payload_of(100));
-      if (a > 0) CHECK((*opened->payload().begin()).data() == frames.front().data());
-    }
-  }
-}
-
-TEST_CASE("the part of a message behind its address opens") {
-  Frames frames = cut(reference::payload_of(100), {40});
-  REQUIRE(gradtail::append(frames, reference::forward));
-  frames.emplace(frames.begin(), "peer", 4);
-  TrailerScratch scratch;
-  CHECK(gradtail::open(frames, scratch).error().check == Check::checksum);
-  const auto opened = gradtail::open(std::span(frames).subspan(1), scratch);
-  REQUIRE(opened);
-  CHECK(opened->payload_size() == 100);
-}
-
 TEST_CASE_TEMPLATE("strip takes the last frame and needs nothing of the others", C, Frames,
                    std::deque<zmq::message_t>, zmq::multipart_t) {
   auto frames = cut<C>(reference::payload_of(100), {0, 40});

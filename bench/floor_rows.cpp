@@ -2,8 +2,8 @@
 // Rows without any format: the loop by itself, a struct that nobody checks, and the floor.
 #include <cstring>
 
-#include "append_row.hpp"
 #include "floor.hpp"
+#include "row.hpp"
 
 namespace bench {
 namespace {

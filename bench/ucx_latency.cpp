@@ -45,7 +45,8 @@ struct Message {
 
 class End {
  public:
-  End(const char* transport, int socket) : node_(transport), endpoint_(ucx::connect_over(node_, socket)) {
+  End(const char* transport, int socket)
+      : node_(transport), endpoint_(ucx::connect_over(node_, socket)) {
     node_.polls = true;
     for (const Header header : {none, plain, trailer}) {
       node_.handle(header, [this, header](const ucx::Arrived& message) {

@@ -112,75 +112,47 @@ class Message;
 
 namespace autograd {
 
-// NOLINTBEGIN(readability-identifier-naming): PyTorch's names
+// NOLINTBEGIN(readability-identifier-naming): PyTorch's names. `used`: nothing here calls them.
 
 class GRADTAIL_API RpcWithAutograd {
- public:
-  Returned toMessageImpl() &&;
-  static Returned fromMessage(const rpc::Message& message);
+  [[gnu::used]] Returned toMessageImpl() && { return forward<symbols::to_forward>(this); }
+  [[gnu::used]] static Returned fromMessage(const rpc::Message& message) {
+    return forward<symbols::from_forward>(&message);
+  }
 };
-
-Returned RpcWithAutograd::toMessageImpl() && { return forward<symbols::to_forward>(this); }
-
-Returned RpcWithAutograd::fromMessage(const rpc::Message& message) {
-  return forward<symbols::from_forward>(&message);
-}
 
 class GRADTAIL_API PropagateGradientsReq {
- public:
-  Returned toMessageImpl() &&;
-  static Returned fromMessage(const rpc::Message& message);
+  [[gnu::used]] Returned toMessageImpl() && { return forward<symbols::to_gradients>(this); }
+  [[gnu::used]] static Returned fromMessage(const rpc::Message& message) {
+    return forward<symbols::from_gradients>(&message);
+  }
 };
-
-Returned PropagateGradientsReq::toMessageImpl() && { return forward<symbols::to_gradients>(this); }
-
-Returned PropagateGradientsReq::fromMessage(const rpc::Message& message) {
-  return forward<symbols::from_gradients>(&message);
-}
 
 class GRADTAIL_API CleanupAutogradContextReq {
- public:
-  Returned toMessageImpl() &&;
-  static Returned fromMessage(const rpc::Message& message);
+  [[gnu::used]] Returned toMessageImpl() && { return forward<symbols::to_cleanup>(this); }
+  [[gnu::used]] static Returned fromMessage(const rpc::Message& message) {
+    return forward<symbols::from_cleanup>(&message);
+  }
 };
-
-Returned CleanupAutogradContextReq::toMessageImpl() && {
-  return forward<symbols::to_cleanup>(this);
-}
-
-Returned CleanupAutogradContextReq::fromMessage(const rpc::Message& message) {
-  return forward<symbols::from_cleanup>(&message);
-}
 
 class GRADTAIL_API RRefBackwardReq {
- public:
-  Returned toMessageImpl() &&;
-  static Returned fromMessage(const rpc::Message& message);
+  [[gnu::used]] Returned toMessageImpl() && { return forward<symbols::to_rref_backward>(this); }
+  [[gnu::used]] static Returned fromMessage(const rpc::Message& message) {
+    return forward<symbols::from_rref_backward>(&message);
+  }
 };
-
-Returned RRefBackwardReq::toMessageImpl() && { return forward<symbols::to_rref_backward>(this); }
-
-Returned RRefBackwardReq::fromMessage(const rpc::Message& message) {
-  return forward<symbols::from_rref_backward>(&message);
-}
 
 class GRADTAIL_API RpcWithProfilingReq {
- public:
-  static Returned fromMessage(const rpc::Message& message);
+  [[gnu::used]] static Returned fromMessage(const rpc::Message& message) {
+    return forward<symbols::from_profiled_request>(&message);
+  }
 };
-
-Returned RpcWithProfilingReq::fromMessage(const rpc::Message& message) {
-  return forward<symbols::from_profiled_request>(&message);
-}
 
 class GRADTAIL_API RpcWithProfilingResp {
- public:
-  static Returned fromMessage(const rpc::Message& message);
+  [[gnu::used]] static Returned fromMessage(const rpc::Message& message) {
+    return forward<symbols::from_profiled_response>(&message);
+  }
 };
-
-Returned RpcWithProfilingResp::fromMessage(const rpc::Message& message) {
-  return forward<symbols::from_profiled_response>(&message);
-}
 
 // NOLINTEND(readability-identifier-naming)
 

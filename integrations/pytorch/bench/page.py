@@ -6,12 +6,16 @@ Needs matplotlib (Debian: python3-matplotlib).
 """
 import json
 import pathlib
+import sys
 
-from cost import BLOCK, JOBS, WAYS
-
+sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[2] / "bench"))
+
+import pages  # noqa: E402
+from cost import BLOCK, JOBS, WAYS  # noqa: E402
+
 RESULTS = HERE.parent / "results"
-BEGIN, END = "<!-- cost: written by bench/page.py -->", "<!-- /cost -->"
 NAMES = {"plain": "plain", "calls": "trailers on calls", "all": "trailers on all kinds"}
 
 
@@ -20,7 +24,7 @@ def chart(result, path):
     import matplotlib
     matplotlib.use("svg")
     import matplotlib.pyplot as plt
-    matplotlib.rcParams["svg.hashsalt"] = "gradtail"
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "gradtail"})
     figure, axes = plt.subplots(figsize=(7.6, 4), layout="constrained")
     for offset, way in ((-0.15, "calls"), (0.15, "all")):
         ratios = [result[job]["time_ratios"][f"{way} / plain"] for job in JOBS]
@@ -44,15 +48,15 @@ def ratio(result, job, way, other):
 
 def table(result):
     about = result["about"]
-    lines = ["|  | time | of plain | of trailers on calls | allocations | allocated |",
-             "| --- | --: | --: | --: | --: | --: |"]
+    lines = []
     for job in JOBS:
         for way in WAYS:
             row = result[job][way]
-            lines.append(f"| {job}: {NAMES[way]} | {row['time_us']:,.0f} µs | "
-                         f"{ratio(result, job, way, 'plain')} | "
-                         f"{ratio(result, job, way, 'calls')} | "
-                         f"{row['allocations']:,.0f} | {row['bytes'] / 2**20:.3f} MiB |")
+            lines.append([f"{job}: {NAMES[way]}", f"{row['time_us']:,.0f} µs",
+                          ratio(result, job, way, "plain"), ratio(result, job, way, "calls"),
+                          f"{row['allocations']:,.0f}", f"{row['bytes'] / 2**20:.3f} MiB"])
+    head = ["", "time", "of plain", "of trailers on calls", "allocations", "allocated"]
+    lines = [pages.table(head, lines)]
     lines += ["", "; ".join(f"{job}: {words}" for job, (_, words) in JOBS.items()) + ".",
               "", f"{about['machine']}, load {about['load'][0]} before the start; PyTorch "
               f"{about['pytorch']}, Python {about['python']}; {about['date']}; "
@@ -66,12 +70,8 @@ def table(result):
 def main():
     result = json.loads((RESULTS / "cost.json").read_text(encoding="utf-8"))
     chart(result, RESULTS / "cost.svg")
-    page = HERE.parents[2] / "docs/pytorch.md"
-    text = page.read_text(encoding="utf-8")
-    head, tail = text.split(BEGIN)[0], text.split(END)[1]
-    page.write_text(f"{head}{BEGIN}\n\n![Time, in multiples of plain PyTorch]"
-                    f"(../integrations/pytorch/results/cost.svg)\n\n{table(result)}\n\n{END}{tail}",
-                    encoding="utf-8")
+    picture = "![Time, in multiples of plain PyTorch](../integrations/pytorch/results/cost.svg)"
+    pages.replace("docs/pytorch.md", {"cost": f"{picture}\n\n{table(result)}"})
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import collections
 import json
 import os
 import pathlib
+import struct
 import subprocess
 import sys
 import tempfile
@@ -25,11 +26,6 @@ SLICE = ["TensorPipeAgentDistAutogradTest", "FaultyAgentDistAutogradTest", "JitD
 KNOWN_FAILURES = {"RpcTest.test_profiler_rpc_key_names"}
 COUNTS = ["trailers sent", "trailers received", "pickles sent", "pickles received",
           "payloads copied"]
-
-
-def read_counts(path):
-    data = pathlib.Path(path).read_bytes() if path and os.path.exists(path) else b""
-    return [int.from_bytes(data[i:i + 8], sys.byteorder) for i in range(0, len(data), 8)]
 
 
 class Recorder(unittest.TestResult):
@@ -57,18 +53,12 @@ def run_tests(names, output):
     """Runs the tests here, one JSON line for each."""
     import cases
     tests = cases.by_name()
-    counts = os.environ.get("GRADTAIL_PYTORCH_COUNTS")
-    before = read_counts(counts)
     with open(output, "a", encoding="utf-8") as file:
         for name in names:
             recorder, start = Recorder(), time.monotonic()
             tests[name].run(recorder)
-            after = read_counts(counts)
-            row = {"test": name, "result": recorder.outcome, "why": recorder.why,
-                   "seconds": round(time.monotonic() - start, 2),
-                   "counts": [b - a for a, b in zip(before, after)]}
-            before = after
-            print(json.dumps(row), file=file, flush=True)
+            print(json.dumps({"test": name, "result": recorder.outcome, "why": recorder.why,
+                              "seconds": round(time.monotonic() - start, 2)}), file=file, flush=True)
 
 
 def agent_of(name):
@@ -95,12 +85,12 @@ def run_way(way, names, folder, options):
 
 def run_agent(way, agent, names, folder, options):
     """Runs the tests of one agent and shows how far it is."""
-    output, counts = folder / f"{way}.jsonl", folder / "counts"
+    output = folder / f"{way}.jsonl"
     environment = dict(os.environ, USE_LIBUV="0", SUITES_AGENT=agent,
                        DISTRIBUTED_TESTS_DEFAULT_TIMEOUT=str(options.limit))
     if way == "preloaded":
         environment.update(LD_PRELOAD=str(options.library.resolve()), GRADTAIL_PYTORCH="only",
-                           GRADTAIL_PYTORCH_COUNTS=str(counts))
+                           GRADTAIL_PYTORCH_COUNTS=str(folder / "counts"))
     rows, done = {}, 0
     output.write_text("")
     with open(folder / f"{way}.log", "a", encoding="utf-8") as log, \
@@ -122,7 +112,7 @@ def run_agent(way, agent, names, folder, options):
                       f"{row['seconds']} s", flush=True)
     for name in names:
         rows.setdefault(name, {"test": name, "result": "crashed", "why": f"status {ended}",
-                               "seconds": 0, "counts": []})
+                               "seconds": 0})
     return rows
 
 
@@ -145,16 +135,16 @@ def settle(runs, names, again):
             results = collections.Counter(row["result"] for row in tries[way][name])
             most = results.most_common(1)[0][0]
             rows[name] = next(row for row in tries[way][name] if row["result"] == most)
-            rows[name]["tries"] = [row["result"] for row in tries[way][name]]
 
 
-def totals(runs):
-    counted = [row["counts"] for row in runs["preloaded"].values() if row["counts"]]
-    sums = [sum(column) for column in zip(*counted)] or [0] * len(COUNTS)
-    return dict(zip(COUNTS, sums))
+def totals(folder):
+    """The counts of all preloaded runs."""
+    path = folder / "counts"
+    data = path.read_bytes() if path.exists() else bytes(8 * len(COUNTS))
+    return dict(zip(COUNTS, struct.unpack(f"{len(COUNTS)}Q", data)))
 
 
-def table(runs):
+def table(runs, counted):
     """The results as a page: one row for each suite, and one for each test that didn't pass. Tests
     that were skipped for the same reason share a row."""
     import torch
@@ -168,7 +158,7 @@ def table(runs):
         others[what, *results, plain["why"].partition("\n")[0].replace("|", "/")[:120]] += 1
     lines = [f"PyTorch {torch.__version__}, Python {sys.version.split()[0]}: "
              f"{len(runs['preloaded'])} tests, each in processes of its own: "
-             + ", ".join(f"{n} {what}" for what, n in totals(runs).items()) + ".", "",
+             + ", ".join(f"{n} {what}" for what, n in counted.items()) + ".", "",
              "| suite | tests | results |", "| --- | --: | --- |"]
     lines += [f"| {suite} | {results.total()} | "
               + ", ".join(f"{n} {result}" for result, n in sorted(results.items())) + " |"
@@ -207,19 +197,19 @@ def main():
                                       if row["result"] != "passed"])
         if unsettled := wrong(runs):
             settle(runs, unsettled, run)
+        counted = totals(folder)
     if options.table:
-        options.table.write_text("# PyTorch's own suites, preloaded\n\n" + table(runs))
+        options.table.write_text("# PyTorch's own suites, preloaded\n\n" + table(runs, counted))
     for way, rows in runs.items():
         results = collections.Counter(row["result"] for row in rows.values())
         print(f"{way}: " + ", ".join(f"{n} {result}" for result, n in sorted(results.items())))
-    print(", ".join(f"{n} {name}" for name, n in totals(runs).items()))
+    print(", ".join(f"{n} {name}" for name, n in counted.items()))
     failed = wrong(runs)
     for name in failed:
         plain, preloaded = runs["plain"][name], runs["preloaded"][name]
         print(f"wrong: {name}: {plain['result']} plain, {preloaded['result']} preloaded: "
               f"{preloaded['why'] or plain['why']}")
     same = len(names) - len(failed)
-    counted = totals(runs)
     if not counted["trailers received"]:
         failed.append("no trailer was received")
     if counted["pickles sent"] + counted["pickles received"]:

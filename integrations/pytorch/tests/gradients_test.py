@@ -7,9 +7,7 @@ Usage: gradients_test.py LIBGRADTAIL_PYTORCH.SO
 The cases are those where gradients are unusual on the wire: the same tensor twice, undefined, sparse,
 empty, of other types and shapes, and the ways to begin a backward pass.
 """
-import json
-import pathlib
-import sys
+import unittest
 
 import workers
 
@@ -107,31 +105,24 @@ def worker(rank, size, store):
     rpc = workers.join(f"worker{rank}", rank, size, store)
     said = results(rpc) if rank == 0 else None
     rpc.shutdown()
-    print(json.dumps([said, workers.counts()]))
+    return said, workers.counts()
 
 
-def main(library):
-    failed, plain = 0, None
-    for way in workers.WAYS:
-        (said, mine), (_, theirs) = workers.run(__file__, [way, way], pathlib.Path(library).resolve())
-        plain = plain or said
-        different = [name for name in plain if said.get(name) != plain[name]]
-        sums = [a + b for a, b in zip(mine, theirs)]
-        trailers, pickles = sum(sums[:2]), sum(sums[2:4])
-        right = {"none": trailers == pickles == 0, "read": trailers == 0 < pickles}.get(
-            way, pickles == 0 < trailers)
-        right = right and sums[0] == sums[1] and sums[2] == sums[3]
-        print(f"{way}: {len(plain)} backward passes, {len(different)} differ from plain PyTorch; "
-              f"trailers and pickles: {sums[:4]}", flush=True)
-        for name in different:
-            print(f"FAILED: {name}: {said.get(name)} instead of {plain[name]}")
-        if not right:
-            print("FAILED: the counts")
-        failed += bool(different) + (not right)
-    return 1 if failed else 0
+class Gradients(unittest.TestCase):
+    maxDiff = None
+
+    def test_every_mode_gives_those_of_plain_pytorch(self):
+        plain = None
+        for way in workers.WAYS:
+            (said, mine), (_, theirs) = workers.run(__file__, [way, way], *self.files)
+            plain = plain or said
+            with self.subTest(way):
+                self.assertEqual(said, plain)
+                trailers, received, pickles, read, _ = (a + b for a, b in zip(mine, theirs))
+                self.assertEqual((trailers, pickles), (received, read))
+                expected = {"none": (False, False), "read": (False, True)}.get(way, (True, False))
+                self.assertEqual((trailers > 0, pickles > 0), expected)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2:
-        sys.exit(main(sys.argv[1]))
-    worker(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    workers.main(worker, Gradients)

@@ -14,6 +14,8 @@ import sys
 import tempfile
 import unittest
 
+from workers import PLAIN, command as run
+
 LIBRARY = pathlib.Path(sys.argv.pop(1)).resolve()
 LAUNCHER = LIBRARY.parent / "gradtail-pytorch"
 CHECK = """
@@ -39,13 +41,6 @@ OTHER_VERSION = """
 #include <string>
 namespace at { std::string show_config() { return "TORCH_VERSION=9.9,"; } }
 """
-PLAIN = {key: value for key, value in os.environ.items() if not key.startswith("GRADTAIL_")}
-
-
-def run(*command, **variables):
-    done = subprocess.run(list(map(str, command)), env=dict(PLAIN, **variables), text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
-    return done.returncode, done.stdout
 
 
 class Launcher(unittest.TestCase):

@@ -8,10 +8,8 @@ Usage: mixed_test.py LIBGRADTAIL_PYTORCH.SO
 The older release knows trailers of calls alone, in the library libgradtail_pytorch_older.so. A newer
 one beside it turns its other kinds off ("step"), until the older one is gone.
 """
-import json
-import pathlib
-import sys
 import time
+import unittest
 
 import workers
 
@@ -88,26 +86,22 @@ def worker(rank, size, store):
             except RuntimeError as error:
                 said.append(str(error))
     rpc.shutdown()
-    print(json.dumps(said))
+    return said
 
 
-def main(library):
-    library = pathlib.Path(library).resolve()
-    libraries = {"older": library.with_name("libgradtail_pytorch_older.so")}
-    failed = 0
-    results = workers.run(__file__, WAYS, library, libraries=libraries)
-    for caller, said in zip(WAYS, results):
-        for callee, error, expected in zip(WAYS, said, EXPECTED[caller]):
-            right = error == expected if expected is None else error and expected in error
-            failed += not right
-            print(f"{'ok' if right else 'FAILED'}: {caller} calls {callee}:",
-                  "works" if error is None else f"refused: {error.strip().splitlines()[0]}")
-            if not right and error:
-                print(error)
-    return 1 if failed else 0
+class Mixed(unittest.TestCase):
+    def test_each_calls_each(self):
+        library, = self.files
+        results = workers.run(__file__, WAYS, library, libraries={
+            "older": library.with_name("libgradtail_pytorch_older.so")})
+        for caller, said in zip(WAYS, results):
+            for callee, error, expected in zip(WAYS, said, EXPECTED[caller]):
+                with self.subTest(f"{caller} calls {callee}"):
+                    if expected is None:
+                        self.assertIsNone(error)
+                    else:
+                        self.assertIn(expected, error or "works")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2:
-        sys.exit(main(sys.argv[1]))
-    worker(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    workers.main(worker, Mixed)

@@ -5,7 +5,6 @@
 Runs with the Python in whose environment the package and PyTorch are. The last line counts the tests.
 """
 import importlib.util
-import os
 import pathlib
 import shutil
 import subprocess
@@ -14,9 +13,9 @@ import tempfile
 import unittest
 import venv
 
+from workers import PLAIN, command as run
+
 LAUNCHER = pathlib.Path(sys.executable).with_name("gradtail-pytorch")
-PLAIN = {key: value for key, value in os.environ.items()
-         if not key.startswith("GRADTAIL_") and key not in ("CXX", "LD_PRELOAD", "PYTHONPATH")}
 TORCH = importlib.util.find_spec("torch")
 PASS = """
 import sys
@@ -30,12 +29,6 @@ with autograd.context() as context:
     assert autograd.get_gradients(context)[a].tolist() == [2, 2]
 rpc.shutdown()
 """
-
-
-def run(*command, **variables):
-    done = subprocess.run(list(map(str, command)), env={**PLAIN, **variables}, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600, check=False)
-    return done.returncode, done.stdout
 
 
 class Package(unittest.TestCase):

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,6 +39,23 @@ c10::Device cuda(int index) { return {c10::kCUDA, static_cast<c10::DeviceIndex>(
 
 Call python_call() {
   return rpc::PythonCall(rpc::SerializedPyObj("payload", {}), false).toMessage();
+}
+
+void require(bool holds, const std::string& what) {
+  if (!holds) throw std::runtime_error(what);
+}
+
+/// Throws unless gradtail refuses, and not PyTorch, in whose stack trace the library's name is,
+/// too.
+template <class Function>
+void require_refusal(Function function, const std::string& accepted) {
+  try {
+    function();
+  } catch (const c10::Error& error) {
+    return require(std::string_view(error.what_without_backtrace()).starts_with("gradtail: "),
+                   error.what());
+  }
+  throw std::runtime_error(accepted);
 }
 
 /// As PyTorch sends: through the vtable, which a compiler that knew the type would leave out.
@@ -76,7 +94,7 @@ bool same(RpcWithAutograd& got, const Sent& sent) {
          call.serializedPyObj().payload_ == "payload";
 }
 
-std::string all_fields() {
+void all_fields() {
   constexpr auto most = std::numeric_limits<std::int64_t>::max();
   rpc::DeviceMap full;
   for (int i = 0; i < 127; ++i) full.emplace(cuda(i), cuda(126 - i));
@@ -87,35 +105,28 @@ std::string all_fields() {
                         {2, 1, 2, {{cpu, cuda(-1)}, {cuda(-1), cpu}}}};
   for (const Sent& sent : cases) {
     const Call message = wrapped(sent);
-    if (!same(*receive(*message), sent)) return "worker " + std::to_string(sent.worker);
+    require(same(*receive(*message), sent), "worker " + std::to_string(sent.worker));
   }
-  return {};
 }
 
 /// Reading lends the payload out, and must bring it back: other holders may read it later.
-std::string unchanged() {
+void unchanged() {
   const Sent sent = {1, 7, 8, {}};
   const Call message = wrapped(sent);
   const std::vector<char> before = message->payload();
   const auto* place = message->payload().data();
   for (int i = 0; i < 2; ++i) {
-    if (!same(*receive(*message), sent)) return "read again, it differs";
-    if (message->payload() != before) return "its payload has changed";
-    if (message->payload().data() != place) return "its payload has moved";
+    require(same(*receive(*message), sent), "read again, it differs");
+    require(message->payload() == before, "its payload has changed");
+    require(message->payload().data() == place, "its payload has moved");
   }
   const Call second_holder = message;
-  if (!same(*receive(*message), sent)) return "with two holders it differs";
-  if (message->payload() != before) return "with two holders its payload has changed";
-  return {};
-}
-
-/// Whether gradtail refused, and not PyTorch, in whose stack trace the library's name is, too.
-bool by_gradtail(const c10::Error& error) {
-  return std::string_view(error.what_without_backtrace()).starts_with("gradtail: ");
+  require(same(*receive(*message), sent), "with two holders it differs");
+  require(message->payload() == before, "with two holders its payload has changed");
 }
 
 /// The same where what is inside can't be read.
-std::string unchanged_on_error() {
+void unchanged_on_error() {
   auto inner = c10::make_intrusive<rpc::Message>(std::vector<char>{'x'}, std::vector<at::Tensor>(),
                                                  static_cast<rpc::MessageType>(0x3ff));
   RpcWithAutograd command(1, rpc::MessageType::FORWARD_AUTOGRAD_REQ, {7, 8}, std::move(inner));
@@ -123,14 +134,14 @@ std::string unchanged_on_error() {
   const std::vector<char> before = message->payload();
   try {
     receive(*message);
-    return "a message of an unknown type was read";
   } catch (const c10::Error&) {
-    return message->payload() == before ? "" : "after an error its payload has changed";
+    return require(message->payload() == before, "after an error its payload has changed");
   }
+  throw std::runtime_error("a message of an unknown type was read");
 }
 
 /// Each bit of an answer's trailer. Requests are damaged on the wire, by hostile_test.py.
-std::string refused_answers() {
+void refused_answers() {
   RpcWithAutograd answer(1, rpc::MessageType::FORWARD_AUTOGRAD_RESP, {7, 8},
                          rpc::PythonResp(rpc::SerializedPyObj("payload", {})).toMessage());
   const Call message = send(answer);
@@ -141,33 +152,23 @@ std::string refused_answers() {
     char& byte = message->payload().end()[-1 - static_cast<std::ptrdiff_t>(bit / 8)];
     byte = static_cast<char>(byte ^ 1 << bit % 8);
     const std::vector<char> damaged = message->payload();
-    try {
-      rpc::deserializeResponse(*message, type);
-      return "an answer was read, with a flip of bit " + std::to_string(bit);
-    } catch (const c10::Error& error) {
-      if (!by_gradtail(error)) return error.what();
-    }
-    if (message->payload() != damaged) return "a refused answer has changed";
+    require_refusal([&] { rpc::deserializeResponse(*message, type); },
+                    "an answer was read, with a flip of bit " + std::to_string(bit));
+    require(message->payload() == damaged, "a refused answer has changed");
     byte = static_cast<char>(byte ^ 1 << bit % 8);
   }
-  return {};
 }
 
 /// What PyTorch would send and no peer could take.
-std::string refused_values() {
+void refused_values() {
   const Sent cases[] = {{-1, 7, 8, {}},
                         {1, -1, 8, {}},
                         {1, 7, -1, {}},
                         {1, 7, 8, {{cuda(0), cuda(2)}, {cuda(1), cuda(2)}}}};
   for (const Sent& sent : cases) {
-    try {
-      wrapped(sent);
-      return "context " + std::to_string(sent.context) + " was sent";
-    } catch (const c10::Error& error) {
-      if (!by_gradtail(error)) return error.what();
-    }
+    require_refusal([&] { wrapped(sent); },
+                    "context " + std::to_string(sent.context) + " was sent");
   }
-  return {};
 }
 
 constexpr auto most = std::numeric_limits<std::int64_t>::max();
@@ -184,7 +185,7 @@ bool comes_back(Make make, Same same_as) {
 }
 
 /// The same tensor twice, sparse and undefined ones, and none at all.
-std::string gradients_come_back() {
+void gradients_come_back() {
   const at::Tensor dense = torch::arange(4);
   const at::Tensor sparse = torch::eye(2).to_sparse();
   const std::vector<at::Tensor> lists[] = {
@@ -203,25 +204,23 @@ std::string gradients_come_back() {
           }
           return all;
         });
-        if (!same) return std::to_string(list.size()) + " gradients differ";
+        require(same, std::to_string(list.size()) + " gradients differ");
       }
     }
   }
-  return {};
 }
 
-std::string cleanups_come_back() {
+void cleanups_come_back() {
   for (const std::int64_t context : {std::int64_t{0}, std::int64_t{7}, most}) {
     const bool same = comes_back<CleanupAutogradContextReq>(
         [&] { return CleanupAutogradContextReq(context); },
         [&](auto& got) { return got.getContextId() == context; });
-    if (!same) return "a cleanup of " + std::to_string(context) + " differs";
+    require(same, "a cleanup of " + std::to_string(context) + " differs");
   }
-  return {};
 }
 
 /// Context -1 is a backward call outside of a distributed backward pass.
-std::string rref_backwards_come_back() {
+void rref_backwards_come_back() {
   for (const std::int64_t context : {std::int64_t{-1}, std::int64_t{0}, most}) {
     for (const bool retain : {false, true}) {
       const rpc::RRefId rref = retain ? rpc::RRefId(32767, most) : rpc::RRefId(0, 0);
@@ -231,14 +230,13 @@ std::string rref_backwards_come_back() {
             return got.getRRefId() == rref && got.getAutogradContextId() == context &&
                    got.retainGraph() == retain;
           });
-      if (!same) return "a backward call of an RRef in " + std::to_string(context) + " differs";
+      require(same, "a backward call of an RRef in " + std::to_string(context) + " differs");
     }
   }
-  return {};
 }
 
 /// What PyTorch never sends: ids that mean nothing, and a call of nothing.
-std::string refused_messages() {
+void refused_messages() {
   RpcWithAutograd no_call(
       1, rpc::MessageType::FORWARD_AUTOGRAD_REQ, {7, 8},
       c10::make_intrusive<rpc::Message>(std::vector<char>(), std::vector<at::Tensor>(),
@@ -251,14 +249,8 @@ std::string refused_messages() {
   rpc::RpcCommandBase* const commands[] = {&no_call, &no_context, &no_message,
                                            &cleanup, &no_worker,  &no_id};
   for (rpc::RpcCommandBase* command : commands) {
-    try {
-      send(*command);
-      return "a message that means nothing was sent";
-    } catch (const c10::Error& error) {
-      if (!by_gradtail(error)) return error.what();
-    }
+    require_refusal([&] { send(*command); }, "a message that means nothing was sent");
   }
-  return {};
 }
 
 }  // namespace
@@ -267,17 +259,19 @@ std::string refused_messages() {
 extern "C" GRADTAIL_API const char* round_trip(bool trailers) {
   static std::string why;
   try {
-    why = all_fields();
-    if (why.empty()) why = unchanged();
-    if (why.empty()) why = gradients_come_back();
-    if (why.empty()) why = cleanups_come_back();
-    if (why.empty()) why = rref_backwards_come_back();
-    if (why.empty() && trailers) why = unchanged_on_error();
-    if (why.empty() && trailers) why = refused_answers();
-    if (why.empty() && trailers) why = refused_values();
-    if (why.empty() && trailers) why = refused_messages();
+    all_fields();
+    unchanged();
+    gradients_come_back();
+    cleanups_come_back();
+    rref_backwards_come_back();
+    if (!trailers) return nullptr;
+    unchanged_on_error();
+    refused_answers();
+    refused_values();
+    refused_messages();
+    return nullptr;
   } catch (const std::exception& error) {
     why = error.what();
+    return why.c_str();
   }
-  return why.empty() ? nullptr : why.c_str();
 }

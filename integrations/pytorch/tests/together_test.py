@@ -6,7 +6,6 @@ other child processes.
 Usage: together_test.py LIBGRADTAIL_PYTORCH.SO
 """
 import ctypes.util
-import os
 import pathlib
 import re
 import subprocess
@@ -14,9 +13,10 @@ import sys
 import tempfile
 import unittest
 
+from workers import command as run
+
 LIBRARY = pathlib.Path(sys.argv.pop(1)).resolve()
 LAUNCHER = LIBRARY.with_name("gradtail-pytorch")
-PLAIN = {key: value for key, value in os.environ.items() if not key.startswith("GRADTAIL_")}
 # Debian's PyTorch has no libuv, and can't share torchrun's store.
 TORCHRUN = {"USE_LIBUV": "0", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
 WORKER = '''
@@ -71,14 +71,12 @@ class Together(unittest.TestCase):
             folder = pathlib.Path(made)
             script = folder / "script.py"
             script.write_text(source)
-            done = subprocess.run(
-                [str(LAUNCHER), "--mode", "only", "--count", *command,
-                 *(argument.format(folder=folder) for argument in arguments), str(script),
-                 str(folder / "store")], env={**PLAIN, **variables}, text=True, timeout=200,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        self.assertEqual(done.returncode, 0, done.stdout)
+            status, said = run(LAUNCHER, "--mode", "only", "--count", *command,
+                               *(argument.format(folder=folder) for argument in arguments), script,
+                               folder / "store", **variables)
+        self.assertEqual(status, 0, said)
         self.assertIn(f"{TRAILERS} trailers sent, {TRAILERS} received; 0 pickles sent, 0 received",
-                      done.stdout)
+                      said)
 
     def test_child_processes(self):
         self.trains(BY_CHILDREN)

@@ -10,13 +10,11 @@ micro-batches come back in any order differs from run to run in plain PyTorch to
 """
 import json
 import os
-import pathlib
-import sys
+import unittest
 
 import workers
 
 CLUSTERS = [["none"] * 3, ["write"] * 3, ["none", "read", "read"], ["read", "write", "write"]]
-KILLED = [[[4, 4], "an error", "an error", [4, 4]], None, None]
 
 
 def worker(rank, size, store, *scenarios):
@@ -34,31 +32,24 @@ def worker(rank, size, store, *scenarios):
     os._exit(0)  # with a dead peer there is no other way out
 
 
-def results(scenarios, cluster, library):
-    """What each worker said of each scenario, and the number of trailers of all workers."""
-    killed = {2} if "killed" in scenarios else set()
-    said = workers.run(__file__, cluster, library, *scenarios, killed=killed)
-    by_scenario = zip(*(one[0] if one else [None] * len(scenarios) for one in said))
-    return [list(row) for row in by_scenario], sum(one[1] for one in said if one)
-
-
-def main(library):
-    failed = 0
-    for scenarios in (["pipeline", "parameter_server", "references"], ["killed"]):
-        expected = [KILLED] if scenarios == ["killed"] else None
+class Training(unittest.TestCase):
+    def train(self, scenarios, expected=None, killed=()):
+        """Every cluster gives the expected results, or those of the first one."""
         for cluster in CLUSTERS:
-            said, count = results(scenarios, cluster, library)
-            expected = expected or said
-            right = said == expected and (count > 0) == ("write" in cluster)
-            failed += not right
-            print(f"{'ok' if right else 'FAILED'}: {', '.join(scenarios)} on {', '.join(cluster)}: "
-                  f"{count} trailers sent and received", flush=True)
-            if not right:
-                print(f"expected {expected}, got {said}")
-    return 1 if failed else 0
+            said = workers.run(__file__, cluster, *self.files, *scenarios, killed=killed)
+            results = [one and one[0] for one in said]
+            trailers = sum(one[1] for one in said if one)
+            expected = expected or results
+            with self.subTest(", ".join(cluster)):
+                self.assertEqual(results, expected)
+                self.assertEqual(trailers > 0, "write" in cluster)
+
+    def test_losses_and_gradients_are_the_same(self):
+        self.train(["pipeline", "parameter_server", "references"])
+
+    def test_a_killed_worker_is_an_error_and_the_others_go_on(self):
+        self.train(["killed"], [[[[4, 4], "an error", "an error", [4, 4]]], None, None], killed={2})
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2:
-        sys.exit(main(pathlib.Path(sys.argv[1]).resolve()))
-    worker(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
+    workers.main(worker, Training)

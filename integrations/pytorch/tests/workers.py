@@ -9,14 +9,24 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 
 WAYS = ["none", "read", "write", "only"]
+PLAIN = {key: value for key, value in os.environ.items()
+         if not key.startswith("GRADTAIL_") and key not in ("CXX", "LD_PRELOAD", "PYTHONPATH")}
+
+
+def command(*words, **variables):
+    """The status and the output of a command."""
+    done = subprocess.run(list(map(str, words)), env={**PLAIN, **variables}, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600, check=False)
+    return done.returncode, done.stdout
 
 
 def environment(way, library):
     """Of a process without the library ("none"), or with it in the mode of that name ("older", of a
     library of an older release: as it comes)."""
-    made = {key: value for key, value in os.environ.items() if not key.startswith("GRADTAIL_")}
+    made = dict(PLAIN)
     if way != "none":
         made.update(LD_PRELOAD=str(library), GRADTAIL_PYTORCH="write" if way == "older" else way)
     return made
@@ -67,6 +77,17 @@ def run(script, ways, library, *arguments, limit=300, killed=(), show=(),
     lines = [[line for line in output.splitlines() if not line.startswith("[Gloo]")]
              for output, _ in said]
     return [json.loads(line[0]) if line else None for line in lines]
+
+
+def main(worker, case):
+    """Runs `worker(RANK, SIZE, STORE, ARGUMENT...)` where run() has started this script, and prints what
+    it returns; otherwise the test case, whose `files` are the paths in the command line."""
+    if sys.argv[1].isdigit():
+        rank, size, *arguments = sys.argv[1:]
+        print(json.dumps(worker(int(rank), int(size), *arguments)), flush=True)
+    else:
+        case.files = [pathlib.Path(path).resolve() for path in sys.argv[1:]]
+        unittest.main(argv=sys.argv[:1], verbosity=2)
 
 
 def join(name, rank, size, store):

@@ -109,12 +109,16 @@ step no-fast-path '' 'a test that only the fast path passes, or a full parser th
 step no-exceptions '' 'code that needs exceptions or RTTI' \
   run_core g++ round_trips -Dbuildtype=release -Dcpp_eh=none -Dcpp_rtti=false
 
-# All sources of the library at once, of the program and of each example.
+# All sources of the library at once, of the program and of each example; and two by two, as their order
+# matters.
 step unity 'libcli11-dev nlohmann-json3-dev' 'names that clash if a user compiles several sources as one'
 step_unity() {
-  configure build/ci/unity "${core_only[@]}" -Dtests=disabled -Dexamples=enabled -Dcli=enabled \
-    -Dunity=on -Dunity_size=1000
-  build build/ci/unity
+  local size
+  for size in 2 1000; do
+    configure "build/ci/unity-$size" "${core_only[@]}" -Dtests=disabled -Dexamples=enabled \
+      -Dcli=enabled -Dunity=on "-Dunity_size=$size"
+    build "build/ci/unity-$size"
+  done
 }
 
 step i686 'g++-i686-linux-gnu' 'arithmetic that needs a 64-bit size_t' run_on i686

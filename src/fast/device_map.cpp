@@ -40,7 +40,7 @@ bool few_are_in_order(std::span<const DevicePair> map) noexcept {
 // only: machines without vectors have no convention for passing them by value.
 using Bytes [[gnu::vector_size(16)]] = std::uint8_t;
 using Numbers [[gnu::vector_size(16)]] = std::int16_t;  // one for each device
-using Words [[gnu::vector_size(16)]] = std::uint16_t;
+using UnsignedNumbers [[gnu::vector_size(16)]] = std::uint16_t;
 using Pairs [[gnu::vector_size(16)]] = std::uint32_t;
 using Halves [[gnu::vector_size(16)]] = std::uint64_t;
 
@@ -63,7 +63,7 @@ using Halves [[gnu::vector_size(16)]] = std::uint64_t;
 
 /// type * 256 + index + 1 for each device: the order of these numbers is that of the wire.
 [[gnu::always_inline]] inline void number(Numbers& numbers, const Bytes& bytes) noexcept {
-  auto words = reinterpret_cast<Words>(bytes);
+  auto words = reinterpret_cast<UnsignedNumbers>(bytes);
   if constexpr (std::endian::native == std::endian::little) words = words << 8 | words >> 8;
   numbers = reinterpret_cast<Numbers>(words);
 }

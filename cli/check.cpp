@@ -6,6 +6,7 @@
 
 #include "commands.hpp"
 #include "failure.hpp"
+#include "gradtail/found.hpp"
 #include "gradtail/open.hpp"
 
 namespace gradtail::cli {
@@ -43,7 +44,7 @@ Verdict judge(const std::string& file, const CheckOptions& options) {
   try {
     const Input input = read_input(file, options.encoding);
     const auto message = open(input.bytes, {options.limit});
-    if (!message) return {refused, to_string(message.error())};
+    if (!message) return {refused, to_string(message.error(), input.bytes)};
     return {accepted, "accepted, payload of " + std::to_string(message->payload().size()) +
                           " bytes, " + to_string(message->metadata())};
   } catch (const Failure& failure) {

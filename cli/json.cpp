@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "fields.hpp"
+#include "gradtail/found.hpp"
 #include "print.hpp"
 
 namespace gradtail::cli {
@@ -25,10 +26,10 @@ Json json_of(const AutogradMetadata& m) {
   return json;
 }
 
-Json json_of(const Error& error) {
-  return {{"code", to_string(error.code)},   {"check", to_string(error.check)},
-          {"field", to_string(error.field)}, {"offset", error.offset},
-          {"text", to_string(error)},        {"receiver", advice(error)}};
+Json json_of(const Error& error, std::span<const std::byte> message) {
+  return {{"code", to_string(error.code)},     {"check", to_string(error.check)},
+          {"field", to_string(error.field)},   {"offset", error.offset},
+          {"text", to_string(error, message)}, {"receiver", advice(error)}};
 }
 
 Json json_of(const Part& part, std::span<const std::byte> bytes) {
@@ -45,7 +46,7 @@ Json json_of(const Anatomy& anatomy, std::span<const std::byte> bytes) {
     json["trailer_size"] = anatomy.size - *anatomy.trailer_at;
   }
   if (anatomy.error) {
-    json["error"] = json_of(*anatomy.error);
+    json["error"] = json_of(*anatomy.error, bytes.first(anatomy.size));
     json["hints"] = anatomy.hints;
   } else {
     json["metadata"] = json_of(anatomy.metadata);

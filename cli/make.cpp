@@ -6,6 +6,7 @@
 
 #include "commands.hpp"
 #include "failure.hpp"
+#include "gradtail/found.hpp"
 #include "gradtail/open.hpp"
 #include "gradtail/trailer.hpp"
 
@@ -50,7 +51,7 @@ int strip(const StripOptions& options) {
   const auto message = open(input.bytes, {options.limit});
   if (!message) {
     std::fprintf(stderr, "gradtail: %s: %s\n", options.file.c_str(),
-                 to_string(message.error()).c_str());
+                 to_string(message.error(), input.bytes).c_str());
     return refused;
   }
   if (options.payload_output) write_bytes(*options.payload_output, text_of(message->payload()));

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "gradtail/found.hpp"
+
 namespace gradtail::cli {
 namespace {
 
@@ -115,7 +117,8 @@ class TextPrinter {
       text_ += paint_(green, "accepted") + ": " + to_string(anatomy_.metadata) + "\n";
       return;
     }
-    text_ += paint_(red, "refused") + ": " + paint_(bold, to_string(*anatomy_.error)) + "\n";
+    const std::string sentence = to_string(*anatomy_.error, bytes_.first(anatomy_.size));
+    text_ += paint_(red, "refused") + ": " + paint_(bold, sentence) + "\n";
     text_ += "check: " + std::string(to_string(anatomy_.error->check));
     if (anatomy_.error->field != Field::none) {
       text_ += ", field: " + std::string(to_string(anatomy_.error->field));

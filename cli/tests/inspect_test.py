@@ -77,7 +77,7 @@ class Inspect(Folder):
         self.assertIn("fe ff ff ff", marked[0])
         self.assertIn("from_worker_id", marked[0])
         offset = int(marked[0].split()[1])
-        self.assertIn(f"refused: invalid at byte {offset}: from_worker_id must be", text)
+        self.assertRegex(text, f"refused: invalid at byte {offset}: from_worker_id .*; found -2\n")
         self.assertIn("check: values, field: from_worker_id", text)
         self.assertIn("receiver: the sender has a bug or is hostile: refuse it", text)
         self.assertEqual(done.returncode, 1)
@@ -118,6 +118,7 @@ class Inspect(Folder):
         self.assertEqual(status, 0)
         report, status = inspected(trailer, "--payload-size", 6)
         self.assertEqual(report["trailers"][0]["error"]["check"], "checksum")
+        self.assertRegex(report["trailers"][0]["error"]["text"], "; found( [0-9A-F]{2}){4}$")
         self.assertIn("payload of 5 bytes, not 6", report["trailers"][0]["hints"][0])
 
     def test_colors_are_for_terminals_and_no_color_is_respected(self):

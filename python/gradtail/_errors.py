@@ -67,7 +67,8 @@ class Field(_Named):
 class Error(ValueError):
     """Why a message or metadata was refused. Catch a subclass for one code of error.
 
-    str() is a whole sentence with the code, the rule and the offset.
+    str() is a whole sentence with the code, the rule, the offset and, where it is one value, what
+    was found there.
     """
 
     code: Code

@@ -118,7 +118,7 @@ MessageView open(nb::handle buffer, std::size_t limit) {
   const nb::object bytes = bytes_of(buffer);
   return with_scratch(limit, [&](TrailerScratch& scratch) -> MessageView {
     const auto message =
-        value_or_raise(open_copy(span_of(bytes), scratch, {.trailer_size = limit}));
+        value_or_raise(open_copy(span_of(bytes), scratch, {.trailer_size = limit}), span_of(bytes));
     return {bytes, message.payload().size(), nb::cast(Metadata(message.metadata()))};
   });
 }
@@ -131,8 +131,8 @@ View open_trailer(nb::handle buffer, std::uint64_t payload_size, std::size_t lim
       std::ranges::copy(trailer, memory.begin());
       trailer = memory.first(trailer.size());
     }  // else it is over the limit, or corrupt
-    const auto view =
-        value_or_raise(gradtail::open_trailer(trailer, payload_size, {.trailer_size = limit}));
+    const auto view = value_or_raise(
+        gradtail::open_trailer(trailer, payload_size, {.trailer_size = limit}), trailer);
     return {bytes, 0, nb::cast(Metadata(view.metadata()))};
   });
 }

@@ -37,6 +37,7 @@ def test_a_detached_trailer_is_opened_with_the_size_of_its_payload() -> None:
     with pytest.raises(gradtail.Corrupt) as error:
         gradtail.open_trailer(trailer, payload_size=6)
     assert (error.value.check, error.value.offset) == (Check.checksum, len(trailer) - 8)
+    assert str(error.value).endswith(f"; found {trailer[-8:-4].hex(' ').upper()}")
     with pytest.raises(gradtail.Corrupt) as error:
         gradtail.open_trailer(b"hello" + trailer, 0)
     assert (error.value.check, error.value.offset) == (Check.trailer_size, len(trailer) + 5 - 16)
@@ -64,6 +65,7 @@ def test_an_error_has_its_code_check_field_and_offset() -> None:
     assert message[refused.offset : refused.offset + 4] == b"\xfe\xff\xff\xff"
     assert str(refused) == (
         f"invalid at byte {refused.offset}: from_worker_id must be 0..2^31-1, or -1 for absent"
+        "; found -2"
     )
     assert f"{refused.code} {refused.check} {refused.field}" == "invalid values from_worker_id"
 

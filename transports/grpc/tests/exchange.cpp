@@ -118,6 +118,8 @@ class Caller : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer
     StartCall();
   }
 
+  // The answer may be there before gRPC has called this.
+  void OnWriteDone(bool /*is_sent*/) override { StartRead(&answer_); }
   void OnReadDone(bool is_answer) override {
     if (!is_answer) return;
     try {
@@ -142,7 +144,6 @@ class Caller : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer
     if (number_ == exchange::count) return StartWritesDone();
     request_ = make_request(number_);
     StartWrite(&request_);
-    StartRead(&answer_);
   }
 
   grpc::ClientContext context_;

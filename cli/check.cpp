@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // gradtail check: a verdict for each of many messages.
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 
@@ -35,6 +38,34 @@ std::vector<std::string> files_of(const std::vector<std::string>& paths) {
   return files;
 }
 
+/// Says on a terminal how far it is, where that takes more than a second.
+class Progress {
+ public:
+  explicit Progress(std::size_t total) : total_(total) {}
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  ~Progress() { clear(); }
+
+  void show(std::size_t done) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!is_shown_ || now < next_) return;
+    next_ = now + std::chrono::milliseconds(200);
+    std::fprintf(stderr, "\rchecked %zu of %zu", done, total_);
+    is_dirty_ = true;
+  }
+  void clear() {
+    if (is_dirty_) std::fputs("\r\033[K", stderr);
+    is_dirty_ = false;
+  }
+
+ private:
+  std::size_t total_;
+  std::chrono::steady_clock::time_point next_ =
+      std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  bool is_shown_ = isatty(STDERR_FILENO) != 0;
+  bool is_dirty_ = false;
+};
+
 struct Verdict {
   int status;
   std::string text;
@@ -56,13 +87,17 @@ Verdict judge(const std::string& file, const CheckOptions& options) {
 
 int check(const CheckOptions& options) {
   const std::vector<std::string> files = files_of(options.files);
+  Progress progress(files.size());
   std::size_t counts[3] = {};
-  for (const std::string& file : files) {
-    const auto [status, text] = judge(file, options);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const auto [status, text] = judge(files[i], options);
     ++counts[status];
+    progress.show(i);
     if (status == accepted && options.quiet) continue;
-    write_output("-", file + ": " + text + "\n");
+    progress.clear();
+    write_output("-", files[i] + ": " + text + "\n");
   }
+  progress.clear();
   if (files.size() > 1) {
     std::fprintf(stderr, "%zu accepted, %zu refused, %zu not read\n", counts[accepted],
                  counts[refused], counts[failed]);

@@ -36,6 +36,25 @@ template <const Template& t>
   return (static_cast<std::uint64_t>(~ones) | zeros) == 0 && has_scalars<t>(m);
 }
 
+/// The template's words with these values.
+template <const Template& t>
+[[gnu::always_inline]] inline Words words_with(const AutogradMetadata& m,
+                                               std::span<const DevicePair> map) noexcept {
+  Words words = t.words;
+  const auto put = [&](std::size_t at, std::uint64_t value) __attribute__((always_inline)) {
+    words[at / 8] |= value << (at % 8 * 8);
+  };
+  const auto put_scalar = [&](const ScalarField auto& f) __attribute__((always_inline)) {
+    if (const std::size_t at = t.layout.at[f.slot]; at != 0) put(at, f.wire(m));
+  };
+  detail::for_each_field(Either{put_scalar, do_nothing});
+  if (t.has_map()) put(t.layout.map, map.size());
+  if constexpr (t.has_map() && t.layout.map % 8 == 0) {  // the first pair follows in the same word
+    put(t.layout.map + 4, detail::load<std::uint32_t>(std::as_bytes(map).data()));
+  }
+  return words;
+}
+
 /// Writes the template's trailer with these values. `map` must be valid and in wire order; its size
 /// is odd if the template's is, and even otherwise.
 template <const Template& t, class CrcStep>
@@ -45,23 +64,9 @@ template <const Template& t, class CrcStep>
                                                    std::uint64_t payload_size) noexcept {
   const std::size_t size = t.trailer_size(map.size());
   if (room.size() < size) return 0;
-  Words words = t.words;
-  const auto put = [&](std::size_t at, std::uint64_t value) __attribute__((always_inline)) {
-    words[at / 8] |= value << (at % 8 * 8);
-  };
-  const auto put_scalar = [&](const ScalarField auto& f) __attribute__((always_inline)) {
-    if (const std::size_t at = t.layout.at[f.slot]; at != 0) put(at, f.wire(m));
-  };
-  detail::for_each_field(Either{put_scalar, do_nothing});
-  std::size_t word_count = t.layout.size / 8;
-  if (t.has_map()) {
-    put(t.layout.map, map.size());
-    word_count = t.layout.map / 8 + 1;
-    if (t.layout.map % 8 == 0) {  // the first pair shares a word with the length
-      put(t.layout.map + 4, detail::load<std::uint32_t>(std::as_bytes(map).data()));
-      map = map.subspan(1);
-    }
-  }
+  const Words words = words_with<t>(m, map);
+  constexpr std::size_t word_count = t.has_map() ? t.layout.map / 8 + 1 : t.layout.size / 8;
+  if constexpr (t.has_map() && t.layout.map % 8 == 0) map = map.subspan(1);
   std::byte* to = room.data();
   Crc crc = t.prefix_crc;
   const auto write = [&](std::uint64_t word) __attribute__((always_inline)) {

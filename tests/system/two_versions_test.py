@@ -97,8 +97,8 @@ class TwoVersions(unittest.TestCase):
             current = export.split("#define GRADTAIL_ABI ")[1].split("\n")[0]
             replaced(headers / "export.hpp", f"#define GRADTAIL_ABI {current}",
                      "#define GRADTAIL_ABI v99_0")
-            replaced(headers / "metadata.hpp", "  /// Field by field;",
-                     "  std::int64_t added_later = -1;\n\n  /// Field by field;")
+            replaced(headers / "metadata.hpp", "  /// Compares field by field,",
+                     "  std::int64_t added_later = -1;\n\n  /// Compares field by field,")
 
         with tempfile.TemporaryDirectory(prefix="gradtail-versions-") as name:
             folder = pathlib.Path(name)

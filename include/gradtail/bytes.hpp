@@ -75,11 +75,12 @@ concept IoVector = requires(const std::remove_cvref_t<S>& segment) {
 template <class S>
 concept AnySegment = ByteRange<S> || DataAndSize<S> || IoVector<S>;
 
-/// An iovec points to its bytes; a member of the same name that is an array would hold them, and a
-/// destructor would free them.
+/// An iovec points to its bytes; a member of the same name that is an array would hold them, other
+/// members may hold them, and a destructor would free them.
 template <class S>
 concept PointingIoVector = IoVector<S> && std::is_trivially_copyable_v<std::remove_cvref_t<S>> &&
-    std::is_pointer_v<decltype(std::remove_cvref_t<S>::iov_base)>;
+                           std::is_pointer_v<decltype(std::remove_cvref_t<S>::iov_base)> &&
+                           sizeof(std::remove_cvref_t<S>) <= sizeof(void*) + sizeof(std::size_t);
 
 /// The segment's bytes outlive the expression that gave the segment.
 template <class S>

@@ -91,6 +91,11 @@ struct InlineIovec {
   std::size_t iov_len;
 };
 
+/// As an iovec, but it has room for the bytes of short messages.
+struct IovecWithRoom : iovec {
+  char room[16];
+};
+
 /// As an iovec, but it frees its bytes.
 struct OwningIovec {
   ~OwningIovec();
@@ -192,6 +197,7 @@ TEST_CASE("segments are bytes, data() and size(), or an iovec; no owning tempora
   static_assert(!SegmentRange<Generated<std::array<std::byte, 8>>>);
   static_assert(!SegmentRange<Generated<InlineBuffer>>);
   static_assert(!SegmentRange<Generated<InlineIovec>>);
+  static_assert(!SegmentRange<Generated<IovecWithRoom>>);
   static_assert(!SegmentRange<Generated<OwningIovec>>);
   static_assert(SegmentRange<std::vector<InlineBuffer>> && SegmentRange<std::vector<InlineIovec>>);
   static_assert(!Opens<Generated<InlineBuffer>&, TrailerScratch&>);

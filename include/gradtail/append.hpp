@@ -2,6 +2,7 @@
 // Putting a trailer behind the payload in a container that grows.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -38,7 +39,11 @@ template <ByteContainer C>
   const Result<std::size_t> size = gradtail::write_trailer(trailer, metadata, payload_size);
   if (!size) return size;
   const std::size_t message_size = payload_size + *size;
-  buffer.reserve(message_size + message_size / 8);
+  std::size_t spare = message_size / 8;
+  if constexpr (requires { buffer.max_size(); }) {
+    spare = std::min<std::size_t>(spare, buffer.max_size() - message_size);
+  }
+  buffer.reserve(message_size + spare);
   buffer.resize(message_size);
   std::memcpy(detail::writable(buffer).data() + payload_size, trailer.data(), *size);
   return size;
@@ -49,8 +54,9 @@ template <ByteContainer C>
 /// Appends the metadata's trailer to a buffer that holds the payload, and returns the number of
 /// bytes appended. Without spare capacity the buffer reallocates once, which copies the payload:
 /// reserve `payload + max_trailer_size` beforehand to avoid it. It asks for one eighth more than
-/// the message, so that a batch of messages in one buffer takes linear time, while a large message
-/// doesn't double its memory; containers may round that up, as std::string does.
+/// the message, as far as the buffer's max_size() goes, so that a batch of messages in one buffer
+/// takes linear time, while a large message doesn't double its memory; containers may round that
+/// up, as std::string does.
 /// Errors, with the buffer unchanged: invalid (values: the field; AutogradMetadata lists the
 /// ranges). Offset: the payload's size. Exceptions of the buffer's allocator pass through, also
 /// with the buffer unchanged. The metadata's device map may even be in the buffer.

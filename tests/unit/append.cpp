@@ -10,6 +10,7 @@
 #include <memory_resource>
 #include <new>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -59,6 +60,12 @@ struct LimitedAllocator {
   friend bool operator==(const LimitedAllocator&, const LimitedAllocator&) = default;
 
   Source* source;
+};
+
+/// Gives no more than 1000 elements at a time.
+template <class T>
+struct ShortAllocator : std::allocator<T> {
+  static std::size_t max_size() { return 1000; }
 };
 
 template <class Char>
@@ -139,6 +146,15 @@ TEST_CASE_TEMPLATE_DEFINE("an allocator that throws leaves the buffer as it was"
   }
 }
 TEST_CASE_TEMPLATE_APPLY(append_throw, LimitedContainers);
+
+TEST_CASE("a message as large as its container can be doesn't ask for more") {
+  const std::size_t size = gradtail::trailer_size(reference::mapped);
+  std::vector<char, ShortAllocator<char>> buffer(1000 - size);
+  REQUIRE(append(buffer, reference::mapped));
+  CHECK(buffer.size() == 1000);
+  CHECK_THROWS_AS((void)append(buffer, reference::mapped), std::length_error);
+  CHECK(buffer.size() == 1000);
+}
 
 TEST_CASE_TEMPLATE_DEFINE("a buffer keeps its allocator, which gets all of its memory back", C,
                           append_keeps_allocator) {

@@ -48,7 +48,9 @@ counter is 0..2**48-2.)");
              "The worker that made an id, 0..32767; -1 for the absent id, -1.");
   module.def("id_counter", &id_counter, nb::arg("id"), "The counter of an id, 0..2**48-1.");
   nb::class_<IdGenerator>(module, "IdGenerator", R"(
-Makes ids for one worker, each once. Threads may share it.
+Makes ids for one worker, each once. Threads may share it. After os.fork(), which multiprocessing
+may use, parent and child would give the same ids: make another one in the child, with a worker id
+of its own.
 
 worker: 0..32767.
 first: the counter of the first id, 0..2**48-2.)")

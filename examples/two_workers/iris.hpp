@@ -5,12 +5,10 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -35,28 +33,6 @@ inline constexpr const char* iris_header =
     "sepal_length,sepal_width,petal_length,petal_width,species";
 inline constexpr std::array species{"setosa", "versicolor", "virginica"};
 
-// The features and the number of the species.
-inline std::array<double, feature_count + 1> parse_line(const std::string& line) {
-  std::array<double, feature_count + 1> values{};
-  std::istringstream cells(line);
-  std::string cell;
-  for (std::size_t i = 0; i < feature_count; ++i) {
-    std::getline(cells, cell, ',');
-    const char* end = cell.data() + cell.size();
-    const auto [stop, error] = std::from_chars(cell.data(), end, values[i]);
-    if (error != std::errc{} || stop != end || !std::isfinite(values[i])) {
-      throw std::runtime_error(text("'", cell, "' is not a number"));
-    }
-  }
-  std::getline(cells, cell);
-  const auto found = std::ranges::find(species, cell);
-  if (found == species.end()) {
-    throw std::runtime_error(text("'", cell, "' is none of setosa, versicolor, virginica"));
-  }
-  values.back() = static_cast<double>(found - species.begin());
-  return values;
-}
-
 /// Reads the file and brings each feature to mean 0 and standard deviation 1. Throws
 /// std::runtime_error that names the file, the line and what is wrong, also where there are fewer
 /// than `least` flowers.
@@ -67,15 +43,28 @@ inline std::array<double, feature_count + 1> parse_line(const std::string& line)
   std::int64_t line_number = 0;
   for (std::string line; std::getline(stream, line);) {
     ++line_number;
-    if (line.ends_with('\r')) line.pop_back();
-    try {
-      if (line_number == 1 && line != iris_header) {
-        throw std::runtime_error(text("the header is not '", iris_header, "'"));
-      }
-      if (line_number > 1) std::ranges::copy(parse_line(line), std::back_inserter(values));
-    } catch (const std::runtime_error& error) {
-      throw std::runtime_error(text(file.string(), ":", line_number, ": ", error.what()));
+    const auto wrong = [&](const auto&... what) {
+      return std::runtime_error(text(file.string(), ":", line_number, ": ", what...));
+    };
+    if (line_number == 1) {
+      if (line != iris_header) throw wrong("the header is not '", iris_header, "'");
+      continue;
     }
+    std::istringstream cells(line);
+    std::string cell;
+    for (int i = 0; i < feature_count; ++i) {
+      std::getline(cells, cell, ',');
+      std::istringstream number(cell);
+      if (!(number >> values.emplace_back()) || !number.eof()) {
+        throw wrong("'", cell, "' is not a number");
+      }
+    }
+    std::getline(cells, cell);
+    const auto found = std::ranges::find(species, cell);
+    if (found == species.end()) {
+      throw wrong("'", cell, "' is none of setosa, versicolor, virginica");
+    }
+    values.push_back(static_cast<double>(found - species.begin()));
   }
   const std::int64_t rows = std::max<std::int64_t>(line_number - 1, 0);
   if (rows < std::max<std::int64_t>(least, 1)) {

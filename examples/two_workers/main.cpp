@@ -32,25 +32,30 @@ constexpr const char* fault_help = R"(what goes wrong on the wire; can be repeat
   swap    two answers get each other's ids, with valid checksums, which
           only the comparison of gradients can find: the run must fail)";
 
-std::string check_fault(const std::string& fault) {
-  unsigned worker = 0;
-  unsigned long long frame = 0;
-  int end = 0;
-  if (fault == "none" || fault == "damage" || fault == "swap") return {};
-  if (std::sscanf(fault.c_str(), "damage:%1u:%18llu%n", &worker, &frame, &end) == 2 &&
-      worker <= 1 && fault.size() == static_cast<std::size_t>(end)) {
-    return {};
+/// Whether there is such a fault.
+bool apply_fault(const std::string& fault, Options& options) {
+  if (fault == "none") return true;
+  if (fault == "swap") {
+    options.swap_ids = true;
+    return true;
   }
-  return "takes none, damage, damage:W:N (W is 0 or 1), such as damage:1:5, or swap, not '" +
-         fault + "'";
+  unsigned worker = 1;
+  unsigned long long frame = 5;
+  int end = 0;
+  if (fault != "damage" &&
+      (std::sscanf(fault.c_str(), "damage:%1u:%18llu%n", &worker, &frame, &end) != 2 ||
+       worker > 1 || fault.size() != static_cast<std::size_t>(end))) {
+    return false;
+  }
+  options.damaged_frames[worker].push_back(frame);
+  return true;
 }
 
-void apply_fault(const std::string& fault, Options& options) {
-  if (fault == "damage") options.damaged_frames[1].push_back(5);
-  if (fault.starts_with("damage:")) {
-    options.damaged_frames[fault[7] == '1' ? 1 : 0].push_back(std::stoull(fault.substr(9)));
-  }
-  if (fault == "swap") options.swap_ids = true;
+std::string check_fault(const std::string& fault) {
+  Options unused;
+  if (apply_fault(fault, unused)) return {};
+  return "takes none, damage, damage:W:N (W is 0 or 1), such as damage:1:5, or swap, not '" +
+         fault + "'";
 }
 
 bool print_summary(const Outcome& outcome) {

@@ -14,13 +14,75 @@
 #include <cstdio>
 #include <stdexcept>
 
+#include "../pickled_tuple.hpp"
 #include "../rounds.hpp"
 #include "agent.hpp"
+#include "gradtail/torch.hpp"
 #include "two_processes.hpp"
-#include "variants.hpp"
 
 namespace end_to_end {
 namespace {
+
+using gradtail::AutogradMetadata;
+
+/// A way of sending metadata along with a message, in both directions.
+struct Variant {
+  /// Bytes that the sender has reserved behind the payload.
+  std::size_t tailroom;
+  /// Puts the metadata behind the payload.
+  void (*append)(std::vector<char>& payload, const AutogradMetadata& metadata);
+  /// Takes the metadata off a message as the agent hands it over and returns the payload's size.
+  /// Throws unless the metadata is the expected.
+  std::size_t (*read)(const rpc::Message& message, const AutogradMetadata& expected);
+};
+
+void check(bool equal) {
+  if (!equal) throw std::runtime_error("other metadata came than was sent");
+}
+
+void append_nothing(std::vector<char>& /*payload*/, const AutogradMetadata& /*metadata*/) {}
+
+std::size_t read_nothing(const rpc::Message& message, const AutogradMetadata& /*expected*/) {
+  return message.payload().size();
+}
+
+/// What the trailer's bytes cost by themselves: more to send, and larger blocks of memory.
+void append_zeros(std::vector<char>& payload, const AutogradMetadata& metadata) {
+  payload.resize(payload.size() + gradtail::trailer_size(metadata));
+}
+
+std::size_t read_zeros(const rpc::Message& message, const AutogradMetadata& expected) {
+  return message.payload().size() - gradtail::trailer_size(expected);
+}
+
+void append_trailer(std::vector<char>& payload, const AutogradMetadata& metadata) {
+  check(gradtail::append(payload, metadata).has_value());
+}
+
+std::size_t read_trailer(const rpc::Message& message, const AutogradMetadata& expected) {
+  const auto view = gradtail::open(message);
+  check(view && view->metadata() == expected);
+  return view->payload().size();
+}
+
+/// What RpcWithAutograd::fromMessage does: it copies the payload, as the message is const.
+std::size_t read_tuple(const rpc::Message& message, const AutogradMetadata& expected) {
+  std::vector<char> payload = message.payload();
+  const std::vector<at::IValue> values = rpc::readWrappedPayload(payload, message);
+  check(values.size() == 5 && values[0].toInt() == expected.wrapped_message_type &&
+        values[1].toInt() == expected.context_id && values[2].toInt() == expected.message_id &&
+        values[3].toInt() == expected.from_worker_id &&
+        values[4].to<c10::Dict<std::string, std::string>>().empty());
+  return payload.size();
+}
+
+/// No metadata, none and as many bytes more as a trailer has, the trailer, PyTorch's pickled tuple.
+constexpr Variant variants[] = {
+    {0, append_nothing, read_nothing},
+    {gradtail::max_trailer_size, append_zeros, read_zeros},
+    {gradtail::max_trailer_size, append_trailer, read_trailer},
+    {0, bench::append_tuple<AutogradMetadata>, read_tuple},
+};
 
 constexpr std::size_t payload_sizes[] = {std::size_t{1} << 10, std::size_t{1} << 20};
 constexpr std::size_t response_size = 64;

@@ -4,20 +4,21 @@
 
 Every bad message must end in an error that names the cause, and the worker must serve an honest one
 afterwards.
+
+Usage: hostile_test.py LIBGRADTAIL_PYTORCH.SO RAW_RPC.SO
 """
-import argparse
 import ctypes
-import json
-import pathlib
 import re
 import resource
 import sys
 import time
+import unittest
 
 import workers
 
 VICTIM, ATTACKER = "victim", "attacker"
 KINDS = ["forward", "gradients", "cleanup", "rref_backward"]
+DEPTH = 1000  # of the nest that a plain worker gets, too; 8000 takes it seconds and gigabytes
 NO_FORM = "ends neither in a trailer nor in PyTorch's pickled tuple"
 STACK_TRACE = "frame #"  # takes 10 ms and more, and tells addresses
 # What an honest message gets. Gradients name a context, or a message in it, that the victim doesn't
@@ -100,12 +101,12 @@ class Attacker:
         return [self.send(kind, fault, bit) for bit in bits]
 
 
-def attack(attacker, depth, plain, preloaded):
+def attack(attacker, plain, preloaded):
     """What the victim says to each case, and what the two known ones cost it."""
     from torch.distributed import rpc
     said = {"worker": attacker.send("forward", "tuple-worker", 70000)}
     before, start = rpc.rpc_sync(VICTIM, memory), time.monotonic()
-    said["nest"] = attacker.send("forward", "tuple-nest", depth)
+    said["nest"] = attacker.send("forward", "tuple-nest", DEPTH)
     said["seconds"] = time.monotonic() - start
     said["mebibytes"] = rpc.rpc_sync(VICTIM, memory) - before
     said["pickles"] = {kind: attacker.send(kind, "pickled") for kind in KINDS}
@@ -128,89 +129,72 @@ def attack(attacker, depth, plain, preloaded):
     return said
 
 
-def worker(rank, size, store, library, depth, mode):
+def worker(rank, size, store, library, mode):
     rpc = workers.join([VICTIM, ATTACKER][rank], rank, size, store)
-    if rank == 1:
-        print(json.dumps(attack(Attacker(library), depth, mode == "none", mode == "write")))
+    said = attack(Attacker(library), mode == "none", mode == "write") if rank == 1 else None
     rpc.shutdown()
+    return said
 
 
-def first_line(error):
-    return "accepted" if error is None else f"refused: {error.strip().splitlines()[0]}"
+class Hostile(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.told = {}
+        for way in ("none", "write", "only"):
+            print(f"{way}: sending", file=sys.stderr, flush=True)
+            cls.told[way] = workers.run(__file__, [way, "none"], *cls.files, way, show=[1])[1]
 
+    def expect(self, error, expected):
+        """The error says what is expected; None: the message is accepted."""
+        if expected is None:
+            self.assertIsNone(error)
+        else:
+            self.assertIn(expected, error or "accepted")
 
-def agrees(error, expected):
-    return error is None if expected is None else error is not None and expected in error
+    def test_plain_pytorch_takes_bad_messages(self):
+        """Why there are trailers."""
+        said = self.told["none"]
+        self.assertIsNone(said["worker"])
+        self.assertIsNone(said["nest"])
+        cleanups, gradients = (said["pickled flips"][kind] for kind in ("cleanup", "gradients"))
+        accepted = cleanups.count(None)
+        others = sum("Could not find autograd context" in (error or "")
+                     and HONEST["gradients"] not in error for error in gradients)
+        print(f"{accepted} of {len(cleanups)} damaged cleanups accepted; {others} of "
+              f"{len(gradients)} damaged messages with gradients read as another context's")
+        self.assertGreater(accepted, 0)
 
+    def test_each_bad_message_has_its_answer(self):
+        for (kind, fault, number, expected), error in zip(CASES, self.told["write"]["cases"]):
+            with self.subTest(f"{kind} {fault} {number}"):
+                self.expect(error, expected)
 
-def check(said):
-    """The names of the cases that went wrong."""
-    for (kind, fault, number, expected), error in zip(CASES, said["cases"]):
-        print(f"{kind} {fault} {number}: {first_line(error)}")
-        if not agrees(error, expected):
-            yield f"{kind} {fault} {number}"
-    for kind in KINDS:
-        for damage in ("flips", "cuts"):
-            errors = said[damage][kind]
-            refused = [error for error in errors
-                       if error and "gradtail: " in error and STACK_TRACE not in error]
-            print(f"{kind}: {len(refused)} of {len(errors)} {damage} refused")
-            if len(refused) != len(errors) or not errors:
-                yield f"{damage} of {kind}"
-        if not agrees(said["afterwards"][kind], HONEST[kind]):
-            yield f"an honest {kind} afterwards: {said['afterwards'][kind]}"
+    def test_every_flip_and_cut_is_refused_without_a_stack_trace(self):
+        for kind, size in TRAILERS.items():
+            for damage, number in (("flips", 8 * size), ("cuts", size)):
+                errors = self.told["write"][damage][kind]
+                self.assertEqual(len(errors), number)
+                for error in errors:
+                    self.assertIn("gradtail: ", error or "accepted")
+                    self.assertNotIn(STACK_TRACE, error)
 
+    def test_honest_messages_are_served_before_and_after(self):
+        for kind in KINDS:
+            self.expect(self.told["write"]["afterwards"][kind], HONEST[kind])
+            for way in ("write", "only"):
+                self.expect(self.told[way]["honest"][kind], HONEST[kind])
+                if kind != "forward":
+                    self.assertEqual(self.told[way]["sizes"][kind], TRAILERS[kind])
 
-def check_plain(said):
-    """What plain PyTorch makes of damaged pickles: why there are trailers."""
-    if said["worker"] or said["nest"]:
-        yield "PyTorch by itself takes both"
-    cleanups = sum(error is None for error in said["pickled flips"]["cleanup"])
-    print(f"none: {cleanups} of {len(said['pickled flips']['cleanup'])} damaged cleanups accepted")
-    wrong = sum("Could not find autograd context" in (error or "")
-                and HONEST["gradients"] not in error
-                for error in said["pickled flips"]["gradients"])
-    print(f"none: {wrong} of {len(said['pickled flips']['gradients'])} damaged messages with "
-          "gradients read as another context's")
-    if not cleanups:
-        yield "PyTorch by itself takes damaged cleanups"
+    def test_a_deep_nest_costs_little(self):
+        for way in ("write", "only"):
+            self.assertLess(self.told[way]["seconds"], 5)
+            self.assertLess(self.told[way]["mebibytes"], 100)
 
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("library", type=pathlib.Path, help="libgradtail_pytorch.so")
-    parser.add_argument("raw_rpc", type=pathlib.Path, help="libraw_rpc.so")
-    parser.add_argument("--depth", type=int, default=1000,
-                        help="how deep the nest is that a plain worker gets too (1000); 8000 takes "
-                             "seconds and gigabytes")
-    options = parser.parse_args()
-    told = {}
-    for way in ("none", "write", "only"):
-        print(f"{way}: sending", file=sys.stderr, flush=True)
-        told[way] = workers.run(__file__, [way, "none"], options.library.resolve(),
-                                options.raw_rpc.resolve(), options.depth, way, show=[1])[1]
-        said = told[way]
-        print(f"{way}: a tuple of worker 70000: {first_line(said['worker'])}")
-        print(f"{way}: a nest of {options.depth} tuples: {first_line(said['nest'])} after "
-              f"{said['seconds']:.2f} s and {said['mebibytes']:.0f} MiB")
-    wrong = [*check_plain(told["none"]), *check(told["write"])]
-    for way in ("write", "only"):
-        if told[way]["seconds"] > 5 or told[way]["mebibytes"] > 100:
-            wrong.append(f"the nest's cost in mode {way}")
-        wrong += [f"an honest {kind} in mode {way}" for kind in KINDS
-                  if not agrees(told[way]["honest"][kind], HONEST[kind])]
-        wrong += [f"the size of a {kind}" for kind in KINDS[1:]
-                  if told[way]["sizes"][kind] != TRAILERS[kind]]
-    wrong += [f"a pickled {kind} in mode only" for kind, error in told["only"]["pickles"].items()
-              if "GRADTAIL_PYTORCH=only takes no other" not in (error or "")]
-    for name in wrong:
-        print("FAILED:", name)
-    return 1 if wrong else 0
+    def test_mode_only_takes_no_pickles(self):
+        for error in self.told["only"]["pickles"].values():
+            self.expect(error, "GRADTAIL_PYTORCH=only takes no other")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1 and sys.argv[1].isdigit():
-        worker(*map(int, sys.argv[1:3]), *sys.argv[3:5], int(sys.argv[5]), sys.argv[6])
-    else:
-        sys.exit(main())
+    workers.main(worker, Hostile)

@@ -15,11 +15,6 @@ using gradtail::detail::crc32c_step;
 
 namespace {
 
-reference::Bytes bytes_of(std::string_view text) {
-  const auto* from = reinterpret_cast<const std::byte*>(text.data());
-  return {from, from + text.size()};
-}
-
 /// By the portable implementation.
 std::uint32_t portable(const reference::Bytes& bytes) {
   std::uint32_t crc = crc32c_start;
@@ -36,18 +31,10 @@ std::uint32_t chosen(const reference::Bytes& bytes) {
                                   gradtail::detail::load<std::uint64_t>(&bytes[rest]));
 }
 
-/// One more byte behind whole words, a bit at a time.
-std::uint32_t with_byte(std::uint32_t crc, char byte) {
-  std::uint32_t state = ~crc ^ static_cast<std::uint32_t>(byte);
-  for (int bit = 0; bit < 8; ++bit) state = state >> 1 ^ ((state & 1) != 0 ? 0x82F63B78 : 0);
-  return ~state;
-}
-
 }  // namespace
 
 TEST_CASE("both implementations give the standard values") {
   for (const auto crc32c : {portable, chosen}) {
-    CHECK(with_byte(crc32c(bytes_of("12345678")), '9') == 0xE3069283);
     // RFC 3720, appendix B.4.
     reference::Bytes ascending(32);
     for (std::size_t i = 0; i < 32; ++i) ascending[i] = static_cast<std::byte>(i);
@@ -58,7 +45,7 @@ TEST_CASE("both implementations give the standard values") {
 }
 
 TEST_CASE("the reference of the tests gives the standard value") {
-  CHECK(reference::crc32c(bytes_of("123456789")) == 0xE3069283);
+  CHECK(reference::crc32c(std::as_bytes(std::span("123456789", 9))) == 0xE3069283);
 }
 
 #if defined(__x86_64__) && GRADTAIL_FAST_PATH

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The steps of CI that a release must pass, besides those of quick.sh, which says how to add one.
-: "${root:?}" "${core_only:?}"
+: "${root:?}" "${core_only:?}" "${sanitized:?}"
 
 # Without optimization, with the asserts of the library and of the standard library.
 step debug '' 'code that is right only where it is optimized; misuse of the standard library' \
@@ -31,9 +31,7 @@ step_clang-tidy-all() {
 
 step sanitizers-all 'clang libclang-rt-dev' 'undefined behavior on the transports'
 step_sanitizers-all() {
-  CXX=clang++ configure build/ci/sanitizers-all -Dtests=enabled -Dexamples=enabled \
-    -Dbuildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined \
-    -Dcpp_args=-fno-sanitize-recover=all
+  CXX=clang++ configure build/ci/sanitizers-all "${sanitized[@]}" -Dtests=enabled -Dexamples=enabled
   build build/ci/sanitizers-all
   UBSAN_OPTIONS=print_stacktrace=1 run_tests build/ci/sanitizers-all --no-suite=builds \
     --timeout-multiplier=4
@@ -42,9 +40,7 @@ step_sanitizers-all() {
 # clang can't compile the headers of libtorch 1.13 as C++20.
 step torch-sanitizers 'libtorch-dev' 'undefined behavior of the adapter for libtorch'
 step_torch-sanitizers() {
-  CXX=g++ run_only build/ci/torch-sanitizers 'torch_unit torch_exchange' \
-    -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Dtorch=enabled \
-    -Dcpp_args=-fno-sanitize-recover=all
+  CXX=g++ run_only build/ci/torch-sanitizers 'torch_unit torch_exchange' "${sanitized[@]}" -Dtorch=enabled
 }
 
 step gcc-benchmarks 'libbenchmark-dev' 'benchmarks that no longer build'

@@ -14,6 +14,11 @@
 core_only=(--werror -Dgrpc=disabled -Dtensorpipe=disabled -Dtorch=disabled -Ducx=disabled -Dzeromq=disabled
   -Dasio=disabled -Dpytorch=disabled -Dcli=disabled)
 
+# The sanitizers of memory and of undefined behavior, as every error's end. clang leaves their symbols,
+# which a shared library needs, to the program: b_lundef.
+sanitized=(-Dbuildtype=debugoptimized -Db_lundef=false '-Db_sanitize=address,undefined'
+  -Dcpp_args=-fno-sanitize-recover=all)
+
 # Builds and runs only the named tests, whose programs have the same names:
 # run_only FOLDER 'TEST...' OPTION...
 run_only() {
@@ -65,7 +70,6 @@ step_test() {
   run_tests build/ci/test
 }
 
-# clang leaves the sanitizers' symbols that a shared library needs to the program: b_lundef.
 step sanitizers 'clang libclang-rt-dev' \
   'reads and writes out of bounds, undefined behavior; code that clang warns about'
 step_sanitizers() {
@@ -75,9 +79,8 @@ step_sanitizers() {
 }
 
 build_sanitizers() {
-  CXX=clang++ configure build/ci/sanitizers "${core_only[@]}" -Dtests=enabled -Dexamples=enabled \
-    -Dbuildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined \
-    -Dcpp_args=-fno-sanitize-recover=all
+  CXX=clang++ configure build/ci/sanitizers "${core_only[@]}" "${sanitized[@]}" -Dtests=enabled \
+    -Dexamples=enabled
   build build/ci/sanitizers
 }
 
@@ -126,9 +129,8 @@ step i686 'g++-i686-linux-gnu' 'arithmetic that needs a 64-bit size_t' run_on i6
 step cli 'clang clang-tidy libclang-rt-dev libcli11-dev nlohmann-json3-dev' \
   'a program gradtail that crashes on a message or misjudges it'
 step_cli() {
-  CXX=clang++ configure build/ci/cli "${core_only[@]}" -Dcli=enabled -Dtests=enabled \
-    -Dexamples=disabled -Dbuildtype=debugoptimized -Db_lundef=false -Db_sanitize=address,undefined \
-    -Dcpp_args=-fno-sanitize-recover=all
+  CXX=clang++ configure build/ci/cli "${core_only[@]}" "${sanitized[@]}" -Dcli=enabled \
+    -Dtests=enabled -Dexamples=disabled
   build build/ci/cli cli/gradtail tests/fuzz/replay_inspect
   tidy build/ci/cli "$root/cli/"
   run_tests build/ci/cli cli fuzz_inspect --timeout-multiplier=4

@@ -136,7 +136,7 @@ step_cli() {
   run_tests build/ci/cli cli fuzz_inspect --timeout-multiplier=4
 }
 
-step wireshark 'tshark python3-zmq python3-grpcio' 'a dissector that misjudges a message'
+step wireshark 'tshark' 'a dissector that misjudges a message'
 step_wireshark() {
   python_tests /usr/bin/python3 integrations/wireshark/tests/dissector_test.py
 }

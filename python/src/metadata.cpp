@@ -138,22 +138,9 @@ void bind_metadata(nb::module_& module) {
 One message's autograd metadata: an immutable value that can be compared, hashed, copied and
 pickled.
 
-All arguments are by name and optional. A field at its default is absent and takes no bytes.
-
-Arguments:
-  context_id: the distributed autograd pass. 0..2**63-1, or -1 for absent.
-  message_id: the pair of send and recv functions in that pass. 0..2**63-1, or -1 for absent.
-  from_worker_id: the worker that sent the message, as it claims. 0..2**31-1, or -1 for absent.
-  wrapped_message_type: the RPC's own type number for the payload. 1..2**32-1, or 0 for absent.
-  device_map: the sender's devices to the receiver's: up to 128 pairs ((type, index), (type, index))
-    in any order, no source and no target twice; the items() of a dict will do. Types are numbered
-    as in c10::DeviceType (0 cpu, 1 cuda), 0..63. Indices are 0..127, or -1 for none given.
-    The attribute is a tuple of DevicePair.
-  retain_graph: backward messages: keep the graph for another pass.
-  rref_created_on: RRef backward messages: the worker part of the RRef's id. 0..2**31-1, or -1 for
-    absent.
-  rref_local_id: RRef backward messages: the local part of the RRef's id. 0..2**63-1, or -1 for
-    absent.
+All arguments are by name and optional: each is for the attribute of its name. A field at its
+default is absent and takes no bytes. device_map takes pairs ((type, index), (type, index)) in any
+order, such as the items() of a dict.
 
 append() and trailer() check the ranges when they write the metadata. Here, only a number that its
 field can't hold raises Invalid, with offset 0: one of more than 64, 32 or, in devices, 8 bits, a
@@ -176,23 +163,26 @@ str() names the fields that are set, for logs; repr() is the call that makes the
                    "rref_created_on: typing.SupportsIndex = -1, "
                    "rref_local_id: typing.SupportsIndex = -1) -> None"))
       .def_prop_ro("context_id", field(&AutogradMetadata::context_id),
-                   "The distributed autograd pass; -1 for absent.")
-      .def_prop_ro("message_id", field(&AutogradMetadata::message_id),
-                   "The pair of send and recv functions in that pass; -1 for absent.")
+                   "The distributed autograd pass. 0..2**63-1, or -1 for absent.")
+      .def_prop_ro(
+          "message_id", field(&AutogradMetadata::message_id),
+          "The pair of send and recv functions in that pass. 0..2**63-1, or -1 for absent.")
       .def_prop_ro("from_worker_id", field(&AutogradMetadata::from_worker_id),
-                   "The worker that sent the message, as it claims; -1 for absent.")
+                   "The worker that sent the message, as it claims. 0..2**31-1, or -1 for absent.")
       .def_prop_ro("wrapped_message_type", field(&AutogradMetadata::wrapped_message_type),
-                   "The RPC's own type number for the payload; 0 for absent.")
+                   "The RPC's own type number for the payload. 1..2**32-1, or 0 for absent.")
       .def_prop_ro(
           "device_map", [](const Metadata& self) { return tuple_of(self.view().device_map); },
           nb::sig("def device_map(self) -> tuple[gradtail._devices.DevicePair, ...]"),
-          "The sender's devices to the receiver's; empty for absent.")
+          "The sender's devices to the receiver's: up to 128 pairs, no source and no target twice. "
+          "Types are numbered as in c10::DeviceType (0 cpu, 1 cuda), 0..63. Indices are 0..127, or "
+          "-1 for none given.")
       .def_prop_ro("retain_graph", field(&AutogradMetadata::retain_graph),
                    "Backward messages: keep the graph for another pass.")
       .def_prop_ro("rref_created_on", field(&AutogradMetadata::rref_created_on),
-                   "RRef backward messages: the worker part of the RRef's id; -1 for absent.")
+                   "RRef backward messages: the worker part of the RRef's id. 0..2**31-1, or -1.")
       .def_prop_ro("rref_local_id", field(&AutogradMetadata::rref_local_id),
-                   "RRef backward messages: the local part of the RRef's id; -1 for absent.")
+                   "RRef backward messages: the local part of the RRef's id. 0..2**63-1, or -1.")
       .def(
           "__eq__", [](const Metadata& a, const Metadata& b) { return a.view() == b.view(); },
           nb::is_operator(), nb::sig("def __eq__(self, other: object, /) -> bool"))

@@ -35,11 +35,10 @@ template <const Template& t>
       t.has_map() ? static_cast<std::uint32_t>(tail.first_word) : std::uint32_t{least};
   if (tail.first_word != Footer{.trailer_size = size}.first_word()) return 0;
   if (size > tail.most) return 0;
-  if (!t.has_map()) return size;
   // Computing a checksum over more than the largest map would be useless.
-  const bool is_map_size = size >= least && size % 8 == 0 &&  // GCOVR_EXCL_BR_LINE: only of maps
-                           size <= t.trailer_size(max_device_pairs);
-  return is_map_size ? size : 0;  // GCOVR_EXCL_BR_LINE: only of maps
+  const bool fits = size >= least && size % 8 == 0 &&  // GCOVR_EXCL_BR_LINE: only of maps
+                    size <= t.trailer_size(max_device_pairs);
+  return fits ? size : 0;  // GCOVR_EXCL_BR_LINE: only of maps
 }
 
 /// Whether root offset, identifier, vtable and the map's offset and length are the template's.

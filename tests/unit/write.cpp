@@ -49,16 +49,6 @@ TEST_CASE("the bytes are FlatBufferBuilder's for every set of fields and every a
   }
 }
 
-TEST_CASE("a trailer has the same bytes at every alignment") {
-  for (std::size_t offset = 0; offset < 16; ++offset) {
-    alignas(16) std::array<std::byte, 200> room{};
-    const auto size = write_trailer(std::span(room).subspan(offset), reference::mapped, 99);
-    REQUIRE(size);
-    const Bytes expected = reference::trailer_of(reference::mapped, 99);
-    CHECK(std::equal(expected.begin(), expected.end(), room.begin() + static_cast<long>(offset)));
-  }
-}
-
 TEST_CASE("the payload's size is in the checksum with all of its 64 bits") {
   for (int bit = 0; bit < 64; ++bit) {
     const std::uint64_t size = std::uint64_t{1} << bit;

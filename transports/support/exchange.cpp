@@ -148,7 +148,7 @@ void check_in_place(const Pieces& payload, const Pieces& blocks) {
 
 std::string answer(std::size_t number, const gradtail::AutogradMetadata* metadata,
                    const gradtail::Error* error) {
-  const std::string text = error ? to_string(*error) : "ok";
+  std::string text = error ? to_string(*error) : "ok";
   check_text(number, text);
   require(!metadata || *metadata == request(number).metadata,
           "the metadata of request " + std::to_string(number) +

@@ -27,7 +27,7 @@ T number(std::string_view text, const char* expected) {
   return value;
 }
 
-std::uint64_t size_of(std::string_view text) {
+std::uint64_t byte_count_of(std::string_view text) {
   return number<std::uint64_t>(text, "a number of bytes");
 }
 
@@ -115,7 +115,7 @@ Examples:
   add_file(app, options.file);
   add_reading(app, options.encoding, options.limit);
   add(app, "--payload-size", options.payload_size,
-      "The file is a detached trailer, of a payload of N bytes", "N", size_of);
+      "The file is a detached trailer, of a payload of N bytes", "N", byte_count_of);
   app.add_flag("--all", options.all, "Also the trailers at the end of the payload, one by one");
   app.add_flag("--json", options.json, "JSON for programs");
   app.add_option("--color", color, "When to use colors: on a terminal, unless NO_COLOR is set")
@@ -176,7 +176,7 @@ Examples:
                    ->type_name("TEXT")
                    ->excludes(payload);
   add(app, "--detached", options.detached_payload_size,
-      "Only the trailer, for a payload of N bytes", "N", size_of)
+      "Only the trailer, for a payload of N bytes", "N", byte_count_of)
       ->excludes(payload)
       ->excludes(text);
   app.add_option("-o,--output", options.output, "Where to write; standard output unless given")

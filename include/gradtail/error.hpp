@@ -2,6 +2,7 @@
 // What went wrong, what to do about it, and where in the caller's bytes.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iosfwd>
@@ -83,15 +84,17 @@ GRADTAIL_API std::string_view to_string(Field field) noexcept;
 /// string.
 GRADTAIL_API std::string to_string(const Error& error);
 
+namespace detail {
+template <class T>
+concept ErrorOrPart = std::same_as<T, Error> || std::same_as<T, Code> || std::same_as<T, Check> ||
+    std::same_as<T, Field>;
+}  // namespace detail
+
 /// The same texts to a stream.
-template <class Traits>
-std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, Code code) {
-  return out << to_string(code);
-}
-template <class Traits>
+template <class Traits, detail::ErrorOrPart T>
 std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
-                                             const Error& error) {
-  return out << to_string(error);
+                                             const T& value) {
+  return out << to_string(value);
 }
 
 }  // namespace GRADTAIL_ABI

@@ -38,6 +38,10 @@ struct std::formatter<gradtail::Error> : gradtail::detail::TextFormatter<gradtai
 template <>
 struct std::formatter<gradtail::Code> : gradtail::detail::TextFormatter<gradtail::Code> {};
 template <>
+struct std::formatter<gradtail::Check> : gradtail::detail::TextFormatter<gradtail::Check> {};
+template <>
+struct std::formatter<gradtail::Field> : gradtail::detail::TextFormatter<gradtail::Field> {};
+template <>
 struct std::formatter<gradtail::Device> : gradtail::detail::TextFormatter<gradtail::Device> {};
 template <>
 struct std::formatter<gradtail::AutogradMetadata>

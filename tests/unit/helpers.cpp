@@ -97,13 +97,14 @@ TEST_CASE("every field of an error about the device map stands for the map, and 
 TEST_CASE("texts go to streams, and to std::format where it exists") {
   std::ostringstream out;
   const Error error{Code::corrupt, Check::checksum, Field::none, 56};
-  out << Device{1, 0} << " | " << Code::absent << " | " << error << " | "
-      << AutogradMetadata{.context_id = 5};
-  CHECK(out.str() == "cuda:0 | absent | " + to_string(error) + " | " +
+  out << Device{1, 0} << " | " << Code::absent << ", " << Check::values << ", " << Field::context_id
+      << " | " << error << " | " << AutogradMetadata{.context_id = 5};
+  CHECK(out.str() == "cuda:0 | absent, values, context_id | " + to_string(error) + " | " +
                          to_string(AutogradMetadata{.context_id = 5}));
 #ifdef __cpp_lib_format
   CHECK(std::format("{:>8}|{}|{}", Device{1, 0}, Code::absent, error) ==
         "  cuda:0|absent|" + to_string(error));
+  CHECK(std::format("{:.3} {}", Check::values, Field::context_id) == "val context_id");
   CHECK(std::format("{}", AutogradMetadata{.context_id = 5}) ==
         to_string(AutogradMetadata{.context_id = 5}));
 #endif

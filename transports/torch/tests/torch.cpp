@@ -103,6 +103,17 @@ TEST_CASE("a message's payload gets the trailer that bytes get") {
   CHECK(message->type() == MessageType::FORWARD_AUTOGRAD_REQ);
 }
 
+TEST_CASE("a message that may not be changed is read in place") {
+  const auto message = message_of(text);
+  REQUIRE(gradtail::append(*message, metadata));
+  const Message& received = *message;
+  const auto view = gradtail::open(received);
+  REQUIRE(view);
+  CHECK(view->metadata() == metadata);
+  CHECK(static_cast<const void*>(view->payload().data()) == received.payload().data());
+  CHECK(view->payload().size() == text.size());
+}
+
 TEST_CASE("a stripped message is what it was, in the same memory, and the view lives on") {
   const auto message = message_of(text);
   const std::array pairs{DevicePair({0, -1}, {0, -1}), DevicePair({1, 0}, {1, 1})};
@@ -131,6 +142,15 @@ TEST_CASE("with room reserved nothing is allocated and the payload stays where i
   CHECK(allocation_count == before);
   CHECK(done);
   CHECK(message->payload().data() == data);
+}
+
+TEST_CASE("without room the payload grows once") {
+  const auto message = message_of(text);
+  message->payload().shrink_to_fit();
+  const std::size_t before = allocation_count;
+  const bool done = gradtail::append(*message, metadata).has_value();
+  CHECK(allocation_count == before + 1);
+  CHECK(done);
 }
 
 TEST_CASE("what is refused leaves the message as it was") {
@@ -216,4 +236,23 @@ TEST_CASE("an empty device map is absent, and costs no allocation") {
   CHECK(gradtail::from_torch(none).empty());
   CHECK(gradtail::to_torch(std::span<const DevicePair>{}).empty());
   CHECK(allocation_count == before);
+}
+
+TEST_CASE("device maps that can't be inverted, or are too many, are refused when written") {
+  const DeviceMap two_to_one{{c10::Device("cuda:0"), c10::Device("cuda:2")},
+                             {c10::Device("cuda:1"), c10::Device("cuda:2")}};
+  DeviceMap many;
+  for (int i = 0; i <= 127; ++i) {
+    const auto index = static_cast<c10::DeviceIndex>(i);
+    many.emplace(c10::Device(c10::kCUDA, index), c10::Device(c10::kCUDA, index));
+  }
+  many.emplace(c10::Device("cpu"), c10::Device("cpu"));
+  const auto message = message_of(text);
+  const auto field = [&](const DeviceMap& map) {
+    const std::vector<DevicePair> pairs = gradtail::from_torch(map);
+    return gradtail::append(*message, {.device_map = pairs}).error().field;
+  };
+  CHECK(field(two_to_one) == Field::device_map_target);
+  CHECK(field(many) == Field::device_map_size);
+  CHECK(payload_of(*message) == text);
 }

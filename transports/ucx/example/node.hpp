@@ -8,6 +8,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -152,11 +155,16 @@ class Node {
   }
 
   /// Closes an endpoint, after all that was sent has left or, forced, at once.
-  ucs_status_t close(ucp_ep_h endpoint, bool force = false) const {
+  ucs_status_t close(ucp_ep_h endpoint, bool force = false) const noexcept {
     ucp_request_param_t param{};
     param.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS;
     param.flags = force ? UCP_EP_CLOSE_FLAG_FORCE : 0;
-    return wait(ucp_ep_close_nbx(endpoint, &param));
+    try {
+      return wait(ucp_ep_close_nbx(endpoint, &param));
+    } catch (const std::exception& error) {  // destructors call this
+      std::fprintf(stderr, "closing an endpoint: %s\n", error.what());
+      std::abort();
+    }
   }
 
   /// Never sleep, as programs do that need a short latency.

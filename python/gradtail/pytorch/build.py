@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -145,10 +146,25 @@ def _run(command: list[str]) -> None:
 
 @contextlib.contextmanager
 def _progress(what: str) -> Iterator[None]:
-    """Says what is done, and how long it took."""
-    start = time.monotonic()
+    """Says what is done, and for how long; on a terminal it counts the seconds."""
+    done, start = threading.Event(), time.monotonic()
+
+    def count() -> None:
+        while not done.wait(1):
+            print(f"\rgradtail-pytorch: {what}: {time.monotonic() - start:.0f} s", end="",
+                  file=sys.stderr, flush=True)
+
     _say(f"{what} (about half a minute)")
-    yield
+    counter = threading.Thread(target=count, daemon=True)
+    if sys.stderr.isatty():
+        counter.start()
+    try:
+        yield
+    finally:
+        done.set()
+        if counter.is_alive():
+            counter.join()
+            print(file=sys.stderr)
     _say(f"built in {time.monotonic() - start:.0f} s")
 
 

@@ -74,6 +74,10 @@ TEST_CASE("a number of one byte has no sign") {
   CHECK(to_string(error, bytes) == to_string(error) + "; found 254");
 }
 
+TEST_CASE("the end of a message is enough") {
+  CHECK(found(reference::Bytes(16)) == "; found 00 00 00 00");
+}
+
 TEST_CASE("nothing is shown where there isn't one wrong value") {
   CHECK(found(reference::Bytes(15)).empty());
   reference::Bytes message = reference::message_of(payload_size, {});

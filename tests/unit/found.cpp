@@ -63,6 +63,9 @@ TEST_CASE("a wrong value is shown") {
   std::vector<gradtail::DevicePair> map{{{1, 0}, {1, 1}}, {{2, 0}, {64, 1}}};
   CHECK(found(AutogradMetadata{.device_map = map}) ==
         "; found " + to_string(map[1].source) + " to " + to_string(map[1].target));
+  map[1].target = map[0].target;
+  CHECK(found(AutogradMetadata{.device_map = map}) ==
+        "; found " + to_string(map[1].source) + " to " + to_string(map[1].target));
   map.resize(129);
   CHECK(found(AutogradMetadata{.device_map = map}) == "; found 129");
 }
@@ -86,6 +89,9 @@ TEST_CASE("nothing is shown where there isn't one wrong value") {
   CHECK(found(message).empty());
   const gradtail::Error room{gradtail::Code::no_space, gradtail::Check::room};
   CHECK(to_string(room, message) == to_string(room));
+  const gradtail::Error missing{gradtail::Code::invalid, gradtail::Check::presence,
+                                gradtail::Field::context_id};
+  CHECK(to_string(missing, message) == to_string(missing));
   for (const gradtail::Field field : {gradtail::Field::none, gradtail::Field::id_counter}) {
     const gradtail::Error id{gradtail::Code::invalid, gradtail::Check::values, field};
     CHECK(to_string(id, message) == to_string(id));

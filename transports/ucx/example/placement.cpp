@@ -143,7 +143,7 @@ bool run(const std::string& listen, const std::string& connect, bool shared_memo
 }  // namespace
 }  // namespace placement
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape): it ends the program
   CLI::App app("A receiver puts each payload where its device map says, before it has moved.");
   std::string listen;
   std::string connect;

@@ -133,7 +133,7 @@ std::string take(std::size_t number, Frames& frames) {
     require(frames.size() == 1, "one frame became several");
     return exchange::answer(number, gradtail::open(frames.front()), frames);
   }
-  const std::string text = exchange::answer(number, gradtail::open(frames, scratch), frames);
+  std::string text = exchange::answer(number, gradtail::open(frames, scratch), frames);
   const exchange::Pieces before = exchange::pieces_of(frames);
   const auto stripped = gradtail::strip(frames, scratch);
   exchange::answer(number, stripped);

@@ -64,6 +64,8 @@ TEST_CASE("the value of an error can't be asked for") {
   CHECK(signal_of([&] { (void)bad.value(); }) == SIGABRT);
   CHECK(signal_of([&] { (void)constant.value(); }) == SIGABRT);
   CHECK(signal_of([&] { (void)std::move(bad).value(); }) == SIGABRT);
+  using Temporary = const Result<std::string>&&;
+  CHECK(signal_of([&] { (void)static_cast<Temporary>(bad).value(); }) == SIGABRT);
   CHECK(signal_of([&] { (void)*bad; }) == SIGABRT);
   CHECK(signal_of([&] { (void)*constant; }) == SIGABRT);
   CHECK(signal_of([&] { (void)*std::move(bad); }) == SIGABRT);

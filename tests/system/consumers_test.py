@@ -205,18 +205,26 @@ class FromSource(Users):
         run("ninja", "-C", folder / "build")
         run(folder / "build/consumer")
 
-    def test_cmake_builds_the_same_as_a_subdirectory(self):
+    def build_as_cmake_subdirectory(self, shared):
         folder = self.consumers / "cmake_subdirectory"
         run("cmake", "-G", "Ninja", "-S", folder, "-B", folder / "build",
-            f"-DGRADTAIL_SOURCE={SOURCE}", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
-            env=self.environment)
+            f"-DGRADTAIL_SOURCE={SOURCE}", f"-DBUILD_SHARED_LIBS={shared}",
+            "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", env=self.environment)
         run("cmake", "--build", folder / "build")
         run(folder / "build/consumer")
-        by_cmake = json.loads((folder / "build/compile_commands.json").read_text())
+        return folder / "build"
+
+    def test_cmake_builds_the_same_as_a_subdirectory(self):
+        build = self.build_as_cmake_subdirectory("OFF")
+        by_cmake = json.loads((build / "compile_commands.json").read_text())
         by_meson = json.loads((BUILD / "compile_commands.json").read_text())
         by_meson = [command for command in by_meson if "/libgradtail" in command["output"]]
         self.assertTrue(sources_of(by_meson))
         self.assertEqual(sources_of(by_cmake), sources_of(by_meson))
+
+    def test_a_shared_library_by_cmake_is_linked_like_that_of_meson(self):
+        library, = self.build_as_cmake_subdirectory("ON").rglob("libgradtail.so")
+        run(sys.executable, SOURCE / "tests/system/exports_test.py", "nm", library)
 
 
 def sources_of(commands):
